@@ -1,0 +1,5 @@
+"""Text for Sparring: networks, data, rewards and metrics."""
+
+from sparring import Plugin
+
+plugin = Plugin("text")
