@@ -1,0 +1,1 @@
+"""The interfaces that plugins implement and the training loop relies on."""

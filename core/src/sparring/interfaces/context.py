@@ -1,0 +1,182 @@
+"""What an objective and its terms see while one update is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from sparring.interfaces.augmentation import Augmentation
+from sparring.interfaces.data import Batch, Condition
+from sparring.interfaces.discriminator import Critique, lift_critique
+from sparring.interfaces.generator import Generated, Generator, SequenceGenerator, lift_generated
+
+
+@dataclass(frozen=True)
+class Rows:
+    """This process's share of an update's global batch: rows ``start`` to ``stop`` of ``total``."""
+
+    total: int
+    start: int
+    stop: int
+
+    def of(self, drawn: Tensor) -> Tensor:
+        """Return the share of a tensor that was drawn for the whole batch."""
+        return drawn if self.stop - self.start == self.total else drawn[self.start : self.stop]
+
+
+class Context:
+    """Networks, a batch, noise, and forward passes that terms of one update share.
+
+    All noise is drawn for the global batch and then cut to this process's rows, so that the number of
+    processes does not change what is drawn.
+
+    Attributes:
+        networks: Every network of the run, by role.
+        batch: The real samples of this update, this process's rows.
+        step: The step within the stage, from 0.
+        rng: A generator on ``device``, seeded by (seed, stage, step, update).
+        rows: Which rows of the global batch these are.
+        augmentations: What each critic's samples pass through first, by role.
+        average: Averages a tensor over processes.
+        recorded: Values to be logged that are not part of the loss.
+
+    ``idle`` holds the ids of the parameters that take no gradient during this update.
+    """
+
+    def __init__(
+        self,
+        networks: Mapping[str, nn.Module],
+        batch: Batch,
+        *,
+        step: int = 0,
+        rng: torch.Generator | None = None,
+        rows: Rows | None = None,
+        average: Callable[[Tensor], Tensor] = lambda value: value,
+        idle: frozenset[int] | None = None,
+    ) -> None:
+        self.networks, self.batch, self.step = networks, batch, step
+        self.device = batch.sample.device
+        self.rng = rng if rng is not None else torch.Generator(self.device)
+        self.rows = rows if rows is not None else Rows(len(batch), 0, len(batch))
+        self.average = average
+        self._idle = idle
+        self.augmentations: dict[str, Augmentation] = {}
+        self.recorded: dict[str, Tensor] = {}
+        self._latents: dict[str, Tensor | None] = {}
+        # Keys hold ids; values hold the tensors themselves, so that no id is used again while its entry lives.
+        self._generated: dict[tuple[str, int, int], tuple[object, object, Generated]] = {}
+        self._critiques: dict[tuple[str, int], tuple[Tensor, Critique]] = {}
+        self._kept: dict[str, Generated] = {}
+        self._relaxed: dict[str, float] = {}
+
+    # ---- forward passes ----
+
+    def generate(
+        self, role: str = "generator", latent: Tensor | None = None, condition: Condition | None = None
+    ) -> Generated:
+        """Return what a generator makes; asked again for the same inputs, the same result.
+
+        Args:
+            role: The generator's role in the recipe.
+            latent: ``(B, *latent_shape)``; by default the latent that this update has drawn for the role.
+            condition: By default the batch's.
+        """
+        key = (role, id(latent), id(condition))
+        if key not in self._generated:
+            asked = self.batch.condition if condition is None else condition
+            made = self._make(role, latent, asked)
+            self._generated[key] = (latent, condition, made)
+        return self._generated[key][2]
+
+    def critique(
+        self, role: str, sample: Tensor, condition: Condition | None = None, lengths: Tensor | None = None
+    ) -> Critique:
+        """Return a critic's opinion of a sample; asked again for the same tensor, the same opinion."""
+        key = (role, id(sample))
+        if key not in self._critiques:
+            asked = self.batch.condition if condition is None else condition
+            seen = sample
+            if role in self.augmentations:
+                seen = self.augmentations[role](sample, asked, rng=self.rng)
+            self._critiques[key] = (sample, lift_critique(self.networks[role](seen, asked, lengths)))
+        return self._critiques[key][1]
+
+    def relax(self, role: str, temperature: float) -> None:
+        """Have ``generate`` ask a sequence generator for differentiable sequences ``(B, T, V)`` from here on."""
+        self._relaxed[role] = temperature
+
+    def _make(self, role: str, latent: Tensor | None, condition: Condition) -> Generated:
+        network = self.networks[role]
+        if role in self._relaxed:
+            relaxing = cast(SequenceGenerator, network)
+            return relaxing.relax(len(self.batch), condition, temperature=self._relaxed[role], rng=self.rng)
+        return lift_generated(network(self.latent(role) if latent is None else latent, condition))
+
+    # ---- noise ----
+
+    def latent(self, role: str = "generator") -> Tensor | None:
+        """Return the latent that this update has drawn for a generator, ``(B, *latent_shape)``."""
+        if role not in self._latents:
+            drawn = cast(Generator, self.networks[role]).latent(self.rows.total, rng=self.rng)
+            self._latents[role] = None if drawn is None else self.rows.of(drawn)
+        return self._latents[role]
+
+    def normal(self, *shape: int) -> Tensor:
+        """Draw ``(B, *shape)`` from the standard normal distribution."""
+        return self.rows.of(torch.randn(self.rows.total, *shape, generator=self.rng, device=self.device))
+
+    def uniform(self, *shape: int) -> Tensor:
+        """Draw ``(B, *shape)`` from [0, 1)."""
+        return self.rows.of(torch.rand(self.rows.total, *shape, generator=self.rng, device=self.device))
+
+    # ---- beside the loss ----
+
+    def record(self, name: str, value: Tensor) -> None:
+        """Log a scalar that is not part of the loss. It stays on the device until the next logging step."""
+        self.recorded[name] = value.detach()
+
+    # ---- sharing a forward pass between two updates ----
+
+    def generate_kept(self, role: str) -> Generated:
+        """Generate for an update that does not train ``role``, and keep the graph for the next update, which does.
+
+        Returns:
+            The same samples, detached.
+        """
+        if role not in self._kept:
+            with self._with_gradients(self.networks[role]):
+                self._kept[role] = self.generate(role)
+        made = self._kept[role]
+        detached = Generated(
+            made.sample.detach(), made.lengths, {name: value.detach() for name, value in made.extras.items()}
+        )
+        self._generated[role, id(None), id(None)] = (None, None, detached)
+        return detached
+
+    def continued(self) -> Context:
+        """Return the context of the next update, with this one's batch, noise and kept forward passes."""
+        following = Context(
+            self.networks, self.batch, step=self.step, rng=self.rng, rows=self.rows, average=self.average
+        )
+        following._latents = self._latents
+        following._relaxed = self._relaxed
+        for role, made in self._kept.items():
+            following._generated[role, id(None), id(None)] = (None, None, made)
+        return following
+
+    @contextmanager
+    def _with_gradients(self, network: nn.Module) -> Iterator[None]:
+        """Let a network that this update leaves idle build a graph; what was frozen before stays frozen."""
+        idle = [p for p in network.parameters() if self._idle is not None and id(p) in self._idle]
+        for parameter in idle:
+            parameter.requires_grad_(True)
+        try:
+            yield
+        finally:
+            for parameter in idle:
+                parameter.requires_grad_(False)

@@ -1,0 +1,46 @@
+"""Discriminators: from samples to a critique."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from sparring.errors import TrainingError
+from sparring.interfaces.data import Condition
+
+
+class Critique(NamedTuple):
+    """A discriminator's opinion of a batch.
+
+    Attributes:
+        logits: One tensor for each scale or period, ``(B,)`` or ``(B, …)``; higher is more real.
+        features: For each scale, its intermediate activations ``(B, …)``, for feature matching.
+        outputs: Further heads: class logits ``(B, K)``, code posteriors, a predicted metric ``(B,)``.
+    """
+
+    logits: tuple[Tensor, ...]
+    features: tuple[tuple[Tensor, ...], ...] = ()
+    outputs: Mapping[str, Tensor] = {}
+
+
+class Discriminator(nn.Module, ABC):
+    """Tell real samples from generated ones."""
+
+    @abstractmethod
+    def forward(self, sample: Tensor, condition: Condition, lengths: Tensor | None = None) -> Critique | Tensor:
+        """Judge ``(B, *space.shape)``: a critique, or logits ``(B,)`` or ``(B, …)`` alone."""
+
+
+def lift_critique(opinion: Critique | Tensor) -> Critique:
+    """Return a ``Critique``, whichever of the two a discriminator returned."""
+    if isinstance(opinion, Critique):
+        return opinion
+    if isinstance(opinion, Tensor):
+        return Critique((opinion,))
+    raise TrainingError(
+        f"a discriminator returned {type(opinion).__name__}, not a Tensor or a Critique",
+        remedy="return the logits, or sparring.Critique(logits, features, outputs)",
+    )
