@@ -1,0 +1,173 @@
+"""Sparring from Python: train, resume, load."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sparring.errors import CheckpointError
+from sparring.interfaces.data import Data, StreamingData
+from sparring.interfaces.trainer import Result, Trainer
+from sparring.plain import GIVEN, as_data, as_network
+from sparring.plugins.options import ComponentSpec
+from sparring.plugins.registry import Registry
+from sparring.recipes import source
+from sparring.recipes.check import resolve
+from sparring.recipes.schema import NetworkSpec, Recipe
+from sparring.report.page import write_report
+from sparring.trained import Trained, load
+from sparring.training import checkpoint, record, resuming
+from sparring.training.build import AnyData, Builder
+from sparring.training.parallel import Parallel
+from sparring.training.run import Run
+
+__all__ = ["Trained", "load", "resume", "train"]
+
+
+def train(
+    recipe: str | Path | Mapping[str, Any],
+    *,
+    networks: Mapping[str, nn.Module] | None = None,
+    data: Data | StreamingData | Tensor | None = None,
+    out: Path | str | None = None,
+    overrides: Sequence[str] = (),
+    plugins: Sequence[Path | str] = (),
+    listeners: Sequence[object] = (),
+) -> Result:
+    """Train a recipe in a new folder.
+
+    Args:
+        recipe: A name, a file, or plain values.
+        networks: Networks to use in place of the recipe's, by role. Plain modules will do: a generator is called with
+            the latent (it needs the attribute ``latent_shape``), a discriminator with the sample; either is given the
+            condition too where its ``forward`` takes one.
+        data: Data to use in place of the recipe's; a tensor ``(N, …)`` will do.
+        out: The run's folder; by default ``runs/`` and the recipe's name.
+        overrides: Changes such as ``stages.0.steps=100``.
+        plugins: Files that hold a plugin each.
+        listeners: Objects with event hooks that only watch.
+
+    Raises:
+        RecipeError: The recipe has mistakes, all of which it names.
+        CheckpointError: The folder exists.
+    """
+    registry = Registry([Path(file) for file in plugins])
+    values = source.override(values_of(recipe), overrides)
+    given = dict(networks or {})
+    resolved = resolve(values, registry, given=given, given_data=data is not None)
+    for role in given:
+        resolved.networks[role] = NetworkSpec(use=GIVEN)
+    if data is not None:
+        resolved.data = ComponentSpec(use=GIVEN)
+    folder = Path(out) if out is not None else Path("runs") / resolved.name.replace("/", "-")
+    parallel = Parallel.start(resolved.device)
+    if parallel.main and folder.exists() and any(folder.iterdir()):
+        raise CheckpointError(
+            f"the folder '{folder}' exists",
+            where=str(folder),
+            remedy=f"`sparring resume {folder}`, or choose another --out",
+        )
+    run = _prepare(resolved, folder, registry, parallel, given, data, listeners)
+    return _fit(run, registry)
+
+
+def resume(
+    folder: Path | str,
+    *,
+    overrides: Sequence[str] = (),
+    step: int | None = None,
+    out: Path | str | None = None,
+    networks: Mapping[str, nn.Module] | None = None,
+    data: Data | StreamingData | Tensor | None = None,
+    plugins: Sequence[Path | str] = (),
+    listeners: Sequence[object] = (),
+) -> Result:
+    """Go on with a run from its last checkpoint, extend it, or branch it.
+
+    Args:
+        folder: The run's folder.
+        overrides: Changes such as ``stages.1.steps=+5000``. In the run's own folder only what leaves its past as it was
+            may change; in a branch, anything that the saved state still fits.
+        step: Branch from the checkpoint of this step; needs ``out``.
+        out: The branch's new folder.
+        networks: Networks that the run was given as objects.
+        data: Data that the run was given as an object.
+        plugins: Files that hold a plugin each.
+        listeners: Objects with event hooks that only watch.
+
+    Raises:
+        CheckpointError: There is no run, no whole checkpoint, or the checkpoint belongs to another recipe.
+        RecipeError: A change is not allowed.
+    """
+    folder = Path(folder)
+    environment = record.read_environment(folder)
+    registry = Registry([Path(file) for file in plugins])
+    before = source.read(folder / record.RECIPE)
+    values = source.override(before, overrides, relative=True)
+    given = dict(networks or {})
+    resolved = resolve(values, registry, given=given, given_data=data is not None)
+    if out is None:
+        resuming.check_changes(before, resolved.dump())
+    parallel = Parallel.start(resolved.device)
+    torch.set_num_threads(resolved.threads or int(environment["threads"]))
+    chosen = resuming.choose_checkpoint(folder, step)
+    manifest = checkpoint.read_manifest(chosen)
+    resuming.check_identity(manifest, resolved, chosen)
+    if parallel.main:
+        if out is not None:
+            resuming.branch(folder, Path(out), chosen, manifest)
+        elif resolved.dump() != before:
+            (folder / record.RECIPE).write_text(source.dump(resolved.dump()), encoding="utf-8")
+    target = folder if out is None else Path(out)
+    run = _prepare(resolved, target, registry, parallel, given, data, listeners, fresh=out is not None)
+    run.resume_at(manifest, chosen)
+    return _fit(run, registry)
+
+
+def values_of(recipe: str | Path | Mapping[str, Any]) -> dict[str, Any]:
+    """Return a recipe's plain values, given its name, its file or the values themselves."""
+    if isinstance(recipe, Mapping):
+        return dict(recipe)
+    return source.read(source.find(str(recipe)))
+
+
+def _prepare(
+    recipe: Recipe,
+    folder: Path,
+    registry: Registry,
+    parallel: Parallel,
+    networks: Mapping[str, nn.Module],
+    data: AnyData | Tensor | None,
+    listeners: Sequence[object],
+    *,
+    fresh: bool = True,
+) -> Run:
+    if recipe.threads is not None:
+        torch.set_num_threads(recipe.threads)
+    if recipe.deterministic:
+        torch.use_deterministic_algorithms(True)
+    built: AnyData = as_data(data) if data is not None else registry.build("data", recipe.data, "data")
+    given = {role: as_network(network, role) for role, network in networks.items()}
+    if fresh and parallel.main:
+        spaces = {
+            "sample": record.describe_space(registry, built.space),
+            "conditions": {name: record.describe_space(registry, one) for name, one in built.conditions.items()},
+        }
+        record.create(folder, recipe, registry, spaces, torch.get_num_threads(), parallel.world)
+    builder = Builder(recipe, registry, space=built.space, conditions=built.conditions, data=built)
+    run = Run(recipe, folder, builder, built, parallel, networks=given, listeners=listeners)
+    for sentence in [*built.notes, *builder.notes]:
+        run.say(sentence)
+    return run
+
+
+def _fit(run: Run, registry: Registry) -> Result:
+    trainer: Trainer = registry.build("trainer", run.recipe.trainer, "trainer")
+    result = trainer.fit(run)
+    if run.parallel.main:
+        write_report(run.folder)
+    return result

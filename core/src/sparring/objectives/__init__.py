@@ -1,0 +1,1 @@
+"""Objectives: likelihood, adversarial and reinforcement training."""

@@ -1,0 +1,134 @@
+"""The networks of a finished run, to generate with and to score."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from sparring.errors import CheckpointError, SparringError
+from sparring.interfaces.data import Batch
+from sparring.interfaces.space import Space
+from sparring.plain import GIVEN, as_network
+from sparring.plugins.registry import Registry
+from sparring.recipes import source
+from sparring.recipes.check import resolve
+from sparring.training import checkpoint, evaluation, record
+from sparring.training.build import AnyData, Builder
+from sparring.training.generate import conditions_for, generate, generator_role, only_labels
+from sparring.training.parallel import Parallel
+
+
+def load(
+    folder: Path | str, *, networks: Mapping[str, nn.Module] | None = None, plugins: Sequence[Path | str] = ()
+) -> Trained:
+    """Load the networks of a run, to generate with.
+
+    Args:
+        folder: The run's folder, which may have been moved. Its ``final`` weights are read, or else those of
+            its last checkpoint.
+        networks: Networks that the run was given as objects.
+        plugins: Files that hold a plugin each.
+    """
+    return Trained(Path(folder), networks or {}, Registry([Path(file) for file in plugins]))
+
+
+class Trained:
+    """The networks of a run, in evaluation mode.
+
+    Attributes:
+        recipe: The run's recipe.
+        space: The space of the samples; ``space.save(samples, folder)`` writes files.
+        conditions: The spaces of the conditions.
+        networks: The networks, by role; averaged weights where the run kept an average.
+    """
+
+    def __init__(self, folder: Path, networks: Mapping[str, nn.Module], registry: Registry) -> None:
+        self.folder, self._registry = folder, registry
+        environment = record.read_environment(folder)
+        values = source.read(folder / record.RECIPE)
+        self.recipe = resolve(values, registry, given=networks, given_data=True)
+        spaces = environment["spaces"]
+        self.space: Space = _space(registry, spaces["sample"])
+        self.conditions = {name: _space(registry, one) for name, one in spaces["conditions"].items()}
+        self._builder = Builder(self.recipe, registry, space=self.space, conditions=self.conditions)
+        self.device = Parallel.start(self.recipe.device).device
+        self.networks: dict[str, nn.Module] = {}
+        for role, spec in self.recipe.networks.items():
+            given = networks.get(role)
+            if given is None and spec.use == GIVEN:
+                raise CheckpointError(
+                    f"the network '{role}' was handed over as an object",
+                    where=str(folder),
+                    remedy=f"pass it again: sparring.load({str(folder)!r}, networks={{'{role}': …}})",
+                )
+            network = self._builder.network(role, spec, as_network(given, role) if given else None, weights=False)
+            checkpoint.load_weights(network, _weights(folder, role), role=role)
+            self.networks[role] = network.eval().requires_grad_(False).to(self.device)
+
+    def generate(
+        self, count: int, *, condition: Mapping[str, Any] | None = None, seed: int = 0, network: str | None = None
+    ) -> Batch:
+        """Return ``count`` samples, on the CPU; the same arguments give the same samples.
+
+        Args:
+            count: How many.
+            condition: For each named condition one value for all samples, as its space reads it
+                (``{"label": 3}``), or a tensor of ``count`` rows. What is left out is varied.
+            seed: Seeds the noise.
+            network: The generator's role, where there are several.
+        """
+        role = network or generator_role(self.networks)
+        given = {name: self._condition(name, value, count) for name, value in (condition or {}).items()}
+        missing = {name: space for name, space in self.conditions.items() if name not in given}
+        data = None if only_labels(missing) else self._data().split("train")
+        asked = {**conditions_for(count, missing, data, seed=seed), **given}
+        return generate(self.networks[role], count, asked, seed=seed, device=self.device)
+
+    def evaluate(self) -> dict[str, float]:
+        """Return the values of the recipe's metrics, against the split that it names."""
+        if self.recipe.evaluate is None:
+            raise SparringError(
+                "the recipe evaluates no metric", where="evaluate", remedy="add `evaluate` to the recipe"
+            )
+        data = self._data()
+        builder = Builder(self.recipe, self._registry, space=data.space, conditions=data.conditions, data=data)
+        network = self.networks[generator_role(self.networks)]
+        held_out = data.split(self.recipe.evaluate.split)
+        seed = self.recipe.seed
+        return evaluation.evaluate(network, held_out, self.recipe.evaluate, builder.metrics(), seed, self.device)[0]
+
+    def _condition(self, name: str, value: Any, count: int) -> Tensor:
+        if name not in self.conditions:
+            known = ", ".join(self.conditions) or "none: the run is unconditional"
+            raise SparringError(f"there is no condition '{name}'", where="condition", remedy=f"its conditions: {known}")
+        if isinstance(value, Tensor) and value.dim() == len(self.conditions[name].shape) + 1:
+            return value
+        one = self.conditions[name].encode(value)
+        return one.expand(count, *one.shape)
+
+    def _data(self) -> AnyData:
+        """Build the data that the recipe names."""
+        data: AnyData = self._registry.build("data", self.recipe.data, "data")
+        return data
+
+
+def _space(registry: Registry, described: Mapping[str, Any]) -> Space:
+    options = {name: value for name, value in described.items() if name != "use"}
+    space = registry.find("space", described["use"]).load()(**options)
+    assert isinstance(space, Space)
+    return space
+
+
+def _weights(folder: Path, role: str) -> Path:
+    final = folder / checkpoint.FINAL / f"{role}.safetensors"
+    if final.exists():
+        return final
+    saved = checkpoint.listed(folder)
+    if not saved:
+        raise CheckpointError("this run has saved no weights yet", where=str(folder), remedy="train it first")
+    checkpoint.read_manifest(saved[-1])
+    average = saved[-1] / f"{role}.average.safetensors"
+    return average if average.exists() else saved[-1] / f"{role}.safetensors"

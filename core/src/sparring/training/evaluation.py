@@ -1,0 +1,56 @@
+"""Score generated samples with a recipe's metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from sparring.errors import Problem, RecipeError
+from sparring.interfaces.data import Data
+from sparring.interfaces.metric import Metric
+from sparring.recipes.schema import Best, Evaluate, Recipe
+from sparring.training.generate import CHUNK, conditions_for, generate
+from sparring.training.randomness import generator_at, mix
+
+
+def evaluate(
+    network: nn.Module, data: Data, spec: Evaluate, metrics: Sequence[Metric], seed: int, device: torch.device
+) -> tuple[dict[str, float], dict[str, str]]:
+    """Return every metric's values, and which way each metric's main value improves.
+
+    The same held-out samples, latents and conditions are used whenever the arguments are the same.
+    """
+    condition = conditions_for(spec.count, data.conditions, data, seed=seed)
+    fake = generate(network, spec.count, condition, seed=mix(seed, "evaluate"), device=device)
+    for metric in metrics:
+        metric.reset()
+    rng = generator_at("cpu", seed, "evaluate")
+    rows = min(spec.count, len(data))
+    chosen = torch.randperm(len(data), generator=rng)[:rows]
+    with torch.random.fork_rng(devices=[]):
+        for start in range(0, max(rows, spec.count), CHUNK):
+            real = data.gather(chosen[start : start + CHUNK], rng=rng).to(torch.device("cpu"))
+            part = fake.rows(slice(start, start + CHUNK))
+            for metric in metrics:
+                metric.update(real, part)
+        values: dict[str, float] = {}
+        better: dict[str, str] = {}
+        for metric in metrics:
+            scores = metric.compute()
+            better[next(iter(scores))] = metric.better
+            values |= scores
+    return values, better
+
+
+def check_best(recipe: Recipe, better: dict[str, str]) -> None:
+    """Raise where the recipe keeps the best of something that is no metric's main value."""
+    keep = recipe.checkpoint.keep
+    if isinstance(keep, Best) and keep.best not in better:
+        problem = Problem(
+            "checkpoint.keep.best",
+            f"'{keep.best}' is not the main value of a metric",
+            f"use one of: {', '.join(better)}",
+        )
+        raise RecipeError([problem], recipe=recipe.name)

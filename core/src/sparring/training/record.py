@@ -1,0 +1,242 @@
+"""What a run writes into its folder, and reads back from it."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import platform
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from sparring import __version__
+from sparring.errors import CheckpointError
+from sparring.interfaces.data import Batch
+from sparring.interfaces.space import Space
+from sparring.plugins.registry import Registry
+from sparring.recipes.schema import Best, Recipe
+from sparring.recipes.source import dump
+from sparring.training import checkpoint
+from sparring.training.checkpoint import FINAL, UNFINISHED, Manifest
+from sparring.training.ema import MovingAverage
+from sparring.training.parallel import Parallel
+from sparring.training.stage import Stage
+
+if TYPE_CHECKING:
+    from sparring.training.run import Run
+
+RECIPE, ENVIRONMENT, CONFIG = "recipe.yaml", "environment.json", "config.json"
+
+
+# ---- the folder ----
+
+
+def create(
+    folder: Path, recipe: Recipe, registry: Registry, spaces: Mapping[str, Any], threads: int, world: int
+) -> None:
+    """Make a run's folder, with the resolved recipe and the environment."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / RECIPE).write_text(dump(recipe.dump()), encoding="utf-8")
+    environment = {
+        "sparring": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "platform": platform.platform(),
+        "processor": processor(),
+        "plugins": [record.as_row() for record in registry.records if record.status == "loaded"],
+        "seed": recipe.seed,
+        "device": recipe.device,
+        "threads": threads,
+        "processes": world,
+        "spaces": spaces,
+        "command": sys.argv[1:],
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    }
+    (folder / ENVIRONMENT).write_text(json.dumps(environment, indent=1), encoding="utf-8")
+
+
+def read_environment(folder: Path) -> dict[str, Any]:
+    """Read what a run was started with."""
+    try:
+        found: dict[str, Any] = json.loads((folder / ENVIRONMENT).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as cause:
+        raise CheckpointError(
+            "this folder is no run", where=str(folder), remedy="name a folder that a run wrote"
+        ) from cause
+    return found
+
+
+def processor() -> str:
+    """Return the processor's model, on which exact bytes depend."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+@contextmanager
+def held(folder: Path, parallel: Parallel) -> Iterator[None]:
+    """Hold a run's folder, so that two programs do not train in it at once."""
+    if not parallel.main:
+        yield
+        return
+    with (folder / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as cause:
+            raise CheckpointError(
+                "another program is training in this folder", where=str(folder), remedy="wait for it, or stop it"
+            ) from cause
+        yield
+
+
+# ---- checkpoints ----
+
+
+def identity(recipe: Recipe) -> str:
+    """Return a fingerprint of what a checkpoint's weights belong to."""
+    parts = {role: spec.model_dump(mode="json", exclude={"init"}) for role, spec in recipe.networks.items()}
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def save(run: Run, *, metrics: Mapping[str, float]) -> Path:
+    """Write a checkpoint of a run, and delete those that are no longer to be kept."""
+    manifest = Manifest(
+        run.step, run.stage_index, run.stage_step, run.journal.position(), identity(run.recipe), dict(metrics)
+    )
+    path = checkpoint.save(
+        run.folder,
+        manifest,
+        run.networks,
+        {role: average.network for role, average in run.averages.items()},
+        state_of(run),
+    )
+    keep = run.recipe.checkpoint.keep
+    best = best_checkpoint(run) if isinstance(keep, Best) else None
+    checkpoint.prune(run.folder, 1 if isinstance(keep, Best) else keep, spare=best)
+    return path
+
+
+def state_of(run: Run) -> dict[str, Any]:
+    """Return everything but weights that a resumed run needs, as tensors and plain values."""
+    stage = run.stage
+    assert stage is not None
+    state: dict[str, Any] = {
+        "callbacks": {name: one.state_dict() for name, one in run.callbacks if hasattr(one, "state_dict")},
+        "ledger": run.ledger.state_dict(),
+        "metric_better": dict(run.metric_better),
+        "optimizers": {role: optimizer.state_dict() for role, optimizer in stage.optimizers.items()},
+        "objective": stage.objective.state_dict(),
+        "terms": {entry.name: entry.term.state_dict() for entry in stage.objective.weighted},
+        "feed": stage.feed.state_dict(),
+    }
+    return state
+
+
+def load(run: Run, path: Path) -> dict[str, Any]:
+    """Put a checkpoint's weights into a run, and return the rest of its state."""
+    for role, network in run.networks.items():
+        checkpoint.load_weights(network, path / f"{role}.safetensors", role=role)
+    for file in sorted(path.glob("*.average.safetensors")):
+        role = file.name.removesuffix(".average.safetensors")
+        run.averages[role] = MovingAverage(run.networks[role], 0.0)
+        checkpoint.load_weights(run.averages[role].network, file, role=role)
+    state = checkpoint.read_state(path)
+    run.metric_better = dict(state.get("metric_better", {}))
+    for name, callback in run.callbacks:
+        if name in state["callbacks"] and hasattr(callback, "load_state_dict"):
+            callback.load_state_dict(state["callbacks"][name])
+    return state
+
+
+def restore(run: Run, stage: Stage, state: Mapping[str, Any]) -> None:
+    """Return a stage to a checkpoint's state."""
+    run.ledger.load_state_dict(state["ledger"])
+    try:
+        for role, optimizer in stage.optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][role])
+        stage.objective.load_state_dict(state["objective"])
+        for entry in stage.objective.weighted:
+            if entry.name in state["terms"]:
+                entry.term.load_state_dict(state["terms"][entry.name])
+        if state["feed"]:
+            stage.feed.load_state_dict(state["feed"])
+    except (KeyError, ValueError) as cause:
+        raise CheckpointError(
+            f"the checkpoint's state does not fit stage '{stage.name}': {cause}",
+            where=str(run.folder),
+            remedy="resume with the recipe that the run was started with",
+        ) from cause
+
+
+def best_checkpoint(run: Run) -> Path | None:
+    """Return the checkpoint with the best value of the metric that the recipe keeps."""
+    keep = run.recipe.checkpoint.keep
+    if not isinstance(keep, Best) or keep.best not in run.metric_better:
+        return None
+    sign = 1.0 if run.metric_better[keep.best] == "higher" else -1.0
+    scored = []
+    for path in checkpoint.listed(run.folder):
+        value = json.loads((path / checkpoint.MANIFEST).read_text(encoding="utf-8"))["metrics"].get(keep.best)
+        if value is not None:
+            scored.append((sign * value, path))
+    return max(scored)[1] if scored else None
+
+
+# ---- samples and final weights ----
+
+
+def write_preview(space: Space, samples: Batch, target: Path) -> None:
+    """Write a preview as ``target.png`` or ``target.txt``."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shown = space.preview(samples.sample)
+    if isinstance(shown, str):
+        target.with_suffix(".txt").write_text(shown, encoding="utf-8")
+    else:
+        shown.save(target.with_suffix(".png"))
+
+
+def real_preview(run: Run) -> None:
+    """Write a preview of real samples, to be seen beside generated ones."""
+    if run.parallel.main and run.recipe.samples is not None:
+        write_preview(run.space, run.real_samples(run.recipe.samples.count), run.folder / "samples" / "real")
+
+
+def describe_space(registry: Registry, space: Space) -> dict[str, Any]:
+    """Return a space's name and options, from which it can be rebuilt where the data are not."""
+    return {"use": registry.name_of(space, "space"), **space.options()}
+
+
+def write_final(run: Run) -> None:
+    """Write the final weights: averaged where an average is kept, the best where the recipe keeps the best."""
+    written = run.folder / f"{UNFINISHED}{FINAL}"
+    written.mkdir(exist_ok=True)
+    best = best_checkpoint(run)
+    step = run.step
+    for role in run.networks:
+        target = written / f"{role}.safetensors"
+        if best is None:
+            checkpoint.write_weights(run.best_network(role), target)
+            continue
+        step = int(best.name)
+        average = best / f"{role}.average.safetensors"
+        target.write_bytes((average if average.exists() else best / f"{role}.safetensors").read_bytes())
+    environment = read_environment(run.folder)
+    config = {
+        "sparring": __version__,
+        "step": step,
+        "weights": {role: "average" if role in run.averages else "live" for role in run.networks},
+        "spaces": environment["spaces"],
+        "recipe": run.recipe.dump(),
+    }
+    (written / CONFIG).write_text(json.dumps(config, indent=1), encoding="utf-8")
+    checkpoint.replace_folder(run.folder / FINAL, written)
