@@ -1,0 +1,75 @@
+"""The core's own components. Targets are imported when they are first used, so that listing needs no torch."""
+
+from __future__ import annotations
+
+from sparring.plugins.component import Plugin
+
+plugin = Plugin("core")
+
+_COMPONENTS = {
+    "callback": [
+        ("collapse", "callbacks.collapse:Collapse", "Warn of mode collapse, and stop the run if asked"),
+        ("convergence", "callbacks.convergence:Convergence", "Stop when a metric no longer improves"),
+    ],
+    "constraint": [("weight-clip", "training.constraints:WeightClip", "Clip each weight (WGAN)")],
+    "data": [("points", "data.points:Points", "Clusters of points on a ring, a grid or a spiral")],
+    "discriminator": [("mlp", "networks.mlp:MLPDiscriminator", "A multilayer perceptron for samples of a fixed shape")],
+    "generator": [("mlp", "networks.mlp:MLPGenerator", "A multilayer perceptron for samples of a fixed shape")],
+    "initializer": [
+        ("kaiming", "training.initialize:Kaiming", "Normal weights scaled for leaky ReLUs (He)"),
+        ("normal", "training.initialize:Normal", "Normal weights of one deviation (DCGAN)"),
+        ("orthogonal", "training.initialize:Orthogonal", "Orthogonal weights (BigGAN)"),
+        ("xavier", "training.initialize:Xavier", "Normal weights scaled by fan-in and fan-out (Glorot)"),
+    ],
+    "loss": [
+        ("hinge", "losses.hinge:Hinge", "Hinge (SAGAN, BigGAN)"),
+        ("least-squares", "losses.least_squares:LeastSquares", "Least squares (LSGAN)"),
+        ("minimax", "losses.cross_entropy:Minimax", "Cross-entropy as first written; the generator's side saturates"),
+        ("non-saturating", "losses.cross_entropy:NonSaturating", "Cross-entropy with a generator that never saturates"),
+        ("relativistic", "losses.relativistic:Relativistic", "Real and generated compared in pairs (RSGAN, R3GAN)"),
+        ("wasserstein", "losses.wasserstein:Wasserstein", "Wasserstein distance (WGAN); needs a penalty or clipping"),
+    ],
+    "metric": [
+        ("frechet", "metrics.frechet:Frechet", "Fréchet distance of an encoder's features"),
+        ("modes", "metrics.modes:Modes", "How many clusters the samples reach"),
+    ],
+    "objective": [
+        ("adversarial", "objectives.adversarial:Adversarial", "A generator against a discriminator"),
+        ("likelihood", "objectives.likelihood:Likelihood", "Imitation by maximum likelihood"),
+        ("reinforce", "objectives.reinforce:Reinforce", "Policy gradient on a reward or a critic"),
+    ],
+    "optimizer": [
+        ("adam", "training.optim:adam", "Adam"),
+        ("adamw", "training.optim:adamw", "Adam with decoupled weight decay"),
+        ("sgd", "training.optim:sgd", "Stochastic gradient descent"),
+    ],
+    "reward": [("length", "rewards.length:Length", "Sequences of a wanted length")],
+    "schedule": [
+        ("constant", "training.schedules:Constant", "One value"),
+        ("cosine", "training.schedules:Cosine", "Half a cosine, with warm-up"),
+        ("exponential", "training.schedules:Exponential", "A constant ratio from step to step"),
+        ("linear", "training.schedules:Linear", "A line"),
+    ],
+    "space": [
+        ("array", "spaces.array:ArraySpace", "Arrays of numbers of one shape"),
+        ("label", "spaces.label:LabelSpace", "One of several classes"),
+        ("point", "spaces.point:PointSpace", "Points of the plane, or of any dimension"),
+    ],
+    "term": [
+        ("dragan", "terms.gradient_penalties:Dragan", "Gradient norm around real samples (DRAGAN)"),
+        ("feature-matching", "terms.feature_matching:FeatureMatching", "Distance of the critic's features"),
+        (
+            "gradient-penalty",
+            "terms.gradient_penalties:GradientPenalty",
+            "Gradient norm between real and fake (WGAN-GP)",
+        ),
+        ("r1", "terms.gradient_penalties:R1", "Squared gradient at real samples"),
+        ("r2", "terms.gradient_penalties:R2", "Squared gradient at generated samples"),
+        ("reconstruction", "terms.reconstruction:Reconstruction", "Distance from the wanted sample (L1, L2)"),
+    ],
+    "trainer": [("staged", "training.loop:StagedTrainer", "One stage after another; the default")],
+}
+
+for kind, entries in _COMPONENTS.items():
+    for name, target, summary in entries:
+        plugin.add(kind, name, f"sparring.{target}", summary)

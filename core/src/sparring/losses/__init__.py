@@ -1,0 +1,1 @@
+"""Adversarial losses: a pair each, one side for each player."""

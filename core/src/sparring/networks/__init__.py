@@ -1,0 +1,1 @@
+"""Networks for samples of any fixed shape."""

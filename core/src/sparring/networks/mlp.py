@@ -1,0 +1,111 @@
+"""Multilayer perceptrons, for samples of any fixed shape."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from sparring.errors import SparringError
+from sparring.interfaces.data import Condition
+from sparring.interfaces.discriminator import Critique, Discriminator
+from sparring.interfaces.generator import Generator
+from sparring.interfaces.space import Space
+from sparring.spaces.label import LabelSpace
+
+_SLOPE = 0.2  # of the leaky ReLUs, as in DCGAN
+
+
+class MLPGenerator(Generator):
+    """Map a latent vector, and a class label where the data have one, to a sample of any fixed shape.
+
+    Args:
+        space: The samples' space.
+        conditions: The data's conditions; ``label`` is embedded and joined to the latent (Mirza and Osindero, 2014).
+        latent_dim: The latent's size.
+        width: The hidden layers' size.
+        depth: How many hidden layers there are.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        conditions: Mapping[str, Space],
+        latent_dim: int = 64,
+        width: int = 128,
+        depth: int = 3,
+    ) -> None:
+        super().__init__()
+        self.latent_shape = (latent_dim,)
+        self.sample_shape = space.shape
+        self.embedding = _embedding(conditions, width)
+        inputs = latent_dim + (width if self.embedding else 0)
+        self.hidden = _hidden(inputs, width, depth)
+        self.last = nn.Linear(width, _size(space))
+
+    def forward(self, latent: Tensor | None, condition: Condition) -> Tensor:
+        """Map ``(B, latent_dim)`` to ``(B, *space.shape)``, of any range."""
+        if latent is None:
+            raise SparringError("the generator mlp needs a latent", remedy="draw one with generator.latent(n, rng=rng)")
+        value = _join(latent, condition, self.embedding)
+        for layer in self.hidden:
+            value = layer(value)
+        made: Tensor = self.last(value)
+        return made.reshape(-1, *self.sample_shape)
+
+
+class MLPDiscriminator(Discriminator):
+    """Judge a sample of any fixed shape, and whether it fits its class label where the data have one.
+
+    It returns its hidden layers as features.
+
+    Args:
+        space: The samples' space.
+        conditions: The data's conditions; ``label`` is embedded and joined to the sample (Mirza and Osindero, 2014).
+        width: The hidden layers' size.
+        depth: How many hidden layers there are.
+    """
+
+    def __init__(self, space: Space, conditions: Mapping[str, Space], width: int = 128, depth: int = 3) -> None:
+        super().__init__()
+        self.embedding = _embedding(conditions, width)
+        inputs = _size(space) + (width if self.embedding else 0)
+        self.hidden = _hidden(inputs, width, depth)
+        self.last = nn.Linear(width, 1)
+
+    def forward(self, sample: Tensor, condition: Condition, lengths: Tensor | None = None) -> Critique:
+        """Judge ``(B, *space.shape)``: logits ``(B,)`` and one scale of features, ``depth`` times ``(B, width)``."""
+        value = _join(sample.reshape(len(sample), -1), condition, self.embedding)
+        features = []
+        for layer in self.hidden:
+            value = layer(value)
+            features.append(value)
+        return Critique((self.last(value).squeeze(1),), (tuple(features),))
+
+
+def _size(space: Space) -> int:
+    size = math.prod(space.shape)
+    if size < 1:
+        raise SparringError(
+            f"an mlp needs samples of a fixed shape, not {space.shape}",
+            remedy="use networks of the plugin that brings the data",
+        )
+    return size
+
+
+def _embedding(conditions: Mapping[str, Space], width: int) -> nn.Embedding | None:
+    label = conditions.get("label")
+    return nn.Embedding(len(label.classes), width) if isinstance(label, LabelSpace) else None
+
+
+def _hidden(inputs: int, width: int, depth: int) -> nn.ModuleList:
+    if depth < 1:
+        raise ValueError(f"depth must be at least 1, not {depth}")
+    sizes = [inputs] + [width] * depth
+    return nn.ModuleList(nn.Sequential(nn.Linear(size, width), nn.LeakyReLU(_SLOPE)) for size in sizes[:-1])
+
+
+def _join(value: Tensor, condition: Condition, embedding: nn.Embedding | None) -> Tensor:
+    return value if embedding is None else torch.cat([value, embedding(condition["label"])], dim=1)

@@ -1,0 +1,1 @@
+"""Rewards that reinforcement learning makes more of."""

@@ -1,0 +1,1 @@
+"""Spaces that every domain uses: labels, points, arrays."""

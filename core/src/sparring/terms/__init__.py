@@ -1,0 +1,1 @@
+"""Terms: weighted addends of an update's loss."""
