@@ -51,7 +51,7 @@ check: $(DEV_READY) ## check formatting, lint, types, and who imports whom
 
 .PHONY: bench
 bench: $(DEV_READY) ## run the benchmarks
-	$(BIN)/python -m benchmarks $(ARGS)
+	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 .PHONY: docs
 docs: $(DEV_READY) ## build the documentation into build/docs

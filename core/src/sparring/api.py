@@ -65,12 +65,8 @@ def train(
         resolved.data = ComponentSpec(use=GIVEN)
     folder = Path(out) if out is not None else Path("runs") / resolved.name.replace("/", "-")
     parallel = Parallel.start(resolved.device)
-    if parallel.main and folder.exists() and any(folder.iterdir()):
-        raise CheckpointError(
-            f"the folder '{folder}' exists",
-            where=str(folder),
-            remedy=f"`sparring resume {folder}`, or choose another --out",
-        )
+    if parallel.main:
+        record.refuse_existing(folder)
     run = _prepare(resolved, folder, registry, parallel, given, data, listeners)
     return _fit(run, registry)
 
@@ -104,6 +100,10 @@ def resume(
         RecipeError: A change is not allowed.
     """
     folder = Path(folder)
+    if step is not None and out is None:
+        raise CheckpointError(
+            "a run goes on from its last checkpoint only", where=str(folder), remedy="branch it: give `out` with `step`"
+        )
     environment = record.read_environment(folder)
     registry = Registry([Path(file) for file in plugins])
     before = source.read(folder / record.RECIPE)
@@ -115,15 +115,17 @@ def resume(
     parallel = Parallel.start(resolved.device)
     torch.set_num_threads(resolved.threads or int(environment["threads"]))
     chosen = resuming.choose_checkpoint(folder, step)
+    if chosen is None:  # killed before the first checkpoint: nothing is lost by starting again
+        return _fit(_prepare(resolved, folder, registry, parallel, given, data, listeners, fresh=False), registry)
     manifest = checkpoint.read_manifest(chosen)
     resuming.check_identity(manifest, resolved, chosen)
-    if parallel.main:
-        if out is not None:
-            resuming.branch(folder, Path(out), chosen, manifest)
-        elif resolved.dump() != before:
-            (folder / record.RECIPE).write_text(source.dump(resolved.dump()), encoding="utf-8")
     target = folder if out is None else Path(out)
-    run = _prepare(resolved, target, registry, parallel, given, data, listeners, fresh=out is not None)
+    fresh = out is not None
+    if fresh and parallel.main:
+        record.refuse_existing(target)
+    run = _prepare(resolved, target, registry, parallel, given, data, listeners, fresh=fresh, resumed=True)
+    if fresh and parallel.main:
+        resuming.branch(folder, target, chosen, manifest)
     run.resume_at(manifest, chosen)
     return _fit(run, registry)
 
@@ -145,6 +147,7 @@ def _prepare(
     listeners: Sequence[object],
     *,
     fresh: bool = True,
+    resumed: bool = False,
 ) -> Run:
     if recipe.threads is not None:
         torch.set_num_threads(recipe.threads)
@@ -159,7 +162,7 @@ def _prepare(
         }
         record.create(folder, recipe, registry, spaces, torch.get_num_threads(), parallel.world)
     builder = Builder(recipe, registry, space=built.space, conditions=built.conditions, data=built)
-    run = Run(recipe, folder, builder, built, parallel, networks=given, listeners=listeners)
+    run = Run(recipe, folder, builder, built, parallel, networks=given, listeners=listeners, resumed=resumed)
     for sentence in [*built.notes, *builder.notes]:
         run.say(sentence)
     return run

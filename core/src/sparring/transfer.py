@@ -46,17 +46,17 @@ def initialize_from(network: nn.Module, spec: InitializeFrom, role: str, *, wher
     notes = [f"{role}: {len(fitting)} of {len(ours)} tensors loaded from {file}"]
     if missing:
         notes.append(f"{role}: these keep their first values: {', '.join(missing)}")
-    return notes + freeze(network, spec.freeze, role, where=where)
+    return notes + freeze_as(network, spec, role, where=where)
 
 
-def freeze(network: nn.Module, patterns: list[str], role: str, *, where: str) -> list[str]:
-    """Keep the parameters that patterns name as they are, whatever the updates do.
+def freeze_as(network: nn.Module, spec: InitializeFrom, role: str, *, where: str) -> list[str]:
+    """Keep the parameters that the patterns name as they are, whatever the updates do.
 
     Raises:
         CheckpointError: A pattern names no parameter.
     """
     notes = []
-    for pattern in patterns:
+    for pattern in spec.freeze:
         chosen = [parameter for name, parameter in network.named_parameters() if fnmatch(name, pattern)]
         if not chosen:
             names = ", ".join(name for name, _ in network.named_parameters())

@@ -29,17 +29,22 @@ class Rows:
         return drawn if self.stop - self.start == self.total else drawn[self.start : self.stop]
 
 
+Key = tuple[object, ...]
+
+
 class Context:
     """Networks, a batch, noise, and forward passes that terms of one update share.
 
-    All noise is drawn for the global batch and then cut to this process's rows, so that the number of
-    processes does not change what is drawn.
+    Noise is drawn for the global batch and then cut to this process's rows, so that the number of processes does not
+    change what is drawn.
 
     Attributes:
         networks: Every network of the run, by role.
         batch: The real samples of this update, this process's rows.
         step: The step within the stage, from 0.
         rng: A generator on ``device``, seeded by (seed, stage, step, update).
+        rows_rng: Another, which differs between processes and accumulated parts: for what can only be drawn for this
+            process's rows, such as sampled sequences and augmentation.
         rows: Which rows of the global batch these are.
         augmentations: What each critic's samples pass through first, by role.
         average: Averages a tensor over processes.
@@ -63,14 +68,15 @@ class Context:
         self.device = batch.sample.device
         self.rng = rng if rng is not None else torch.Generator(self.device)
         self.rows = rows if rows is not None else Rows(len(batch), 0, len(batch))
+        self.rows_rng = torch.Generator(self.rng.device).manual_seed(self.rng.initial_seed() + 1 + self.rows.start)
         self.average = average
         self._idle = idle
         self.augmentations: dict[str, Augmentation] = {}
         self.recorded: dict[str, Tensor] = {}
         self._latents: dict[str, Tensor | None] = {}
         # Keys hold ids; values hold the tensors themselves, so that no id is used again while its entry lives.
-        self._generated: dict[tuple[str, int, int], tuple[object, object, Generated]] = {}
-        self._critiques: dict[tuple[str, int], tuple[Tensor, Critique]] = {}
+        self._generated: dict[Key, tuple[object, Generated]] = {}
+        self._critiques: dict[Key, tuple[object, Critique]] = {}
         self._kept: dict[str, Generated] = {}
         self._relaxed: dict[str, float] = {}
 
@@ -86,24 +92,24 @@ class Context:
             latent: ``(B, *latent_shape)``; by default the latent that this update has drawn for the role.
             condition: By default the batch's.
         """
-        key = (role, id(latent), id(condition))
+        asked = self.batch.condition if condition is None else condition
+        key = _key(role, latent, asked)
         if key not in self._generated:
-            asked = self.batch.condition if condition is None else condition
-            made = self._make(role, latent, asked)
-            self._generated[key] = (latent, condition, made)
-        return self._generated[key][2]
+            self._generated[key] = ((latent, dict(asked)), self._make(role, latent, asked))
+        return self._generated[key][1]
 
     def critique(
         self, role: str, sample: Tensor, condition: Condition | None = None, lengths: Tensor | None = None
     ) -> Critique:
-        """Return a critic's opinion of a sample; asked again for the same tensor, the same opinion."""
-        key = (role, id(sample))
+        """Return a critic's opinion of a sample; asked again for the same tensors, the same opinion."""
+        asked = self.batch.condition if condition is None else condition
+        key = _key(role, sample, asked, lengths)
         if key not in self._critiques:
-            asked = self.batch.condition if condition is None else condition
             seen = sample
             if role in self.augmentations:
-                seen = self.augmentations[role](sample, asked, rng=self.rng)
-            self._critiques[key] = (sample, lift_critique(self.networks[role](seen, asked, lengths)))
+                seen = self.augmentations[role](sample, asked, rng=self.rows_rng)
+            opinion = lift_critique(self.networks[role](seen, asked, lengths))
+            self._critiques[key] = ((sample, dict(asked), lengths), opinion)
         return self._critiques[key][1]
 
     def relax(self, role: str, temperature: float) -> None:
@@ -114,7 +120,7 @@ class Context:
         network = self.networks[role]
         if role in self._relaxed:
             relaxing = cast(SequenceGenerator, network)
-            return relaxing.relax(len(self.batch), condition, temperature=self._relaxed[role], rng=self.rng)
+            return relaxing.relax(len(self.batch), condition, temperature=self._relaxed[role], rng=self.rows_rng)
         return lift_generated(network(self.latent(role) if latent is None else latent, condition))
 
     # ---- noise ----
@@ -142,32 +148,31 @@ class Context:
 
     # ---- sharing a forward pass between two updates ----
 
-    def generate_kept(self, role: str) -> Generated:
-        """Generate for an update that does not train ``role``, and keep the graph for the next update, which does.
+    def keep(self, role: str) -> None:
+        """Generate now, for this update and for the next, which trains ``role``.
 
-        Returns:
-            The same samples, detached.
+        From here on ``generate`` gives this update the samples detached; the next update, which continues this one,
+        gets the same samples with their graph.
         """
-        if role not in self._kept:
-            with self._with_gradients(self.networks[role]):
-                self._kept[role] = self.generate(role)
-        made = self._kept[role]
-        detached = Generated(
-            made.sample.detach(), made.lengths, {name: value.detach() for name, value in made.extras.items()}
-        )
-        self._generated[role, id(None), id(None)] = (None, None, detached)
-        return detached
+        with self._with_gradients(self.networks[role]):
+            made = self.generate(role)
+        self._kept[role] = made
+        extras = {name: value.detach() for name, value in made.extras.items()}
+        self._remember(role, Generated(made.sample.detach(), made.lengths, extras))
 
     def continued(self) -> Context:
         """Return the context of the next update, with this one's batch, noise and kept forward passes."""
-        following = Context(
-            self.networks, self.batch, step=self.step, rng=self.rng, rows=self.rows, average=self.average
-        )
-        following._latents = self._latents
-        following._relaxed = self._relaxed
+        batch = Batch(self.batch.sample.detach(), self.batch.condition, self.batch.lengths)
+        following = Context(self.networks, batch, step=self.step, rng=self.rng, rows=self.rows, average=self.average)
+        following.rows_rng, following._latents, following._relaxed = self.rows_rng, self._latents, self._relaxed
         for role, made in self._kept.items():
-            following._generated[role, id(None), id(None)] = (None, None, made)
+            following._remember(role, made)
         return following
+
+    def _remember(self, role: str, made: Generated) -> None:
+        """Have ``generate`` answer with these samples where nothing but the role is asked for."""
+        condition = self.batch.condition
+        self._generated[_key(role, None, condition)] = (dict(condition), made)
 
     @contextmanager
     def _with_gradients(self, network: nn.Module) -> Iterator[None]:
@@ -180,3 +185,8 @@ class Context:
         finally:
             for parameter in idle:
                 parameter.requires_grad_(False)
+
+
+def _key(role: str, given: Tensor | None, condition: Condition, lengths: Tensor | None = None) -> Key:
+    """Name a forward pass by its very tensors: two conditions that hold the same ones are the same."""
+    return (role, id(given), tuple(sorted((name, id(value)) for name, value in condition.items())), id(lengths))

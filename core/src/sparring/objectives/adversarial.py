@@ -13,7 +13,7 @@ from sparring.interfaces.augmentation import Augmentation
 from sparring.interfaces.context import Context
 from sparring.interfaces.data import Batch
 from sparring.interfaces.discriminator import Critique
-from sparring.interfaces.generator import Generated, SequenceGenerator
+from sparring.interfaces.generator import SequenceGenerator
 from sparring.interfaces.loss import Loss
 from sparring.interfaces.objective import Objective, Update
 
@@ -57,18 +57,17 @@ class Adversarial(Objective):
 
     def terms(self, update: Update, context: Context) -> Mapping[str, Tensor]:
         """Return the adversarial term of one side."""
-        if update.name == "discriminator":
-            real, fake = self._judge_real(context), self._judge(context, self._fake(context, keep=self.reuse_fake))
+        if update == self._critic_update:
+            real, fake = self._judge_real(context), self._judge_fake(context)
             context.record("real_logit", mean_logit(real))
             context.record("fake_logit", mean_logit(fake))
             return {"adversarial": self.loss.discriminator(real, fake)}
         compared = self._judge_real(context) if self.loss.needs_real else None
-        fake = self._judge(context, self._fake(context))
-        return {"adversarial": self.loss.generator(compared, fake)}
+        return {"adversarial": self.loss.generator(compared, self._judge_fake(context))}
 
     def losses(self, update: Update, context: Context) -> dict[str, Tensor]:
         """Return all loss terms; what the critic sees is augmented, and sequences are relaxed, for stage terms too."""
-        self._prepare(context)
+        self._prepare(update, context)
         return super().losses(update, context)
 
     def after_update(self, update: Update, contexts: Sequence[Context]) -> None:
@@ -90,19 +89,19 @@ class Adversarial(Objective):
         if self.augmentation is not None:
             self.augmentation.load_state_dict(state["augmentation"])
 
-    def _prepare(self, context: Context) -> None:
+    def _prepare(self, update: Update, context: Context) -> None:
         if self.augmentation is not None:
             context.augmentations[self.discriminator] = self.augmentation.to(context.device)
-        network = context.networks[self.generator]
-        if isinstance(network, SequenceGenerator):
+        sequences = isinstance(context.networks[self.generator], SequenceGenerator)
+        if sequences:
             context.relax(self.generator, self.temperature)
-            if not context.batch.sample.is_floating_point():
-                context.batch = one_hot(context.batch, context.generate(self.generator).sample)
+        if self.reuse_fake and update == self._critic_update:
+            context.keep(self.generator)
+        if sequences and not context.batch.sample.is_floating_point():
+            context.batch = one_hot(context.batch, context.generate(self.generator).sample)
 
-    def _fake(self, context: Context, *, keep: bool = False) -> Generated:
-        return context.generate_kept(self.generator) if keep else context.generate(self.generator)
-
-    def _judge(self, context: Context, made: Generated) -> Critique:
+    def _judge_fake(self, context: Context) -> Critique:
+        made = context.generate(self.generator)
         return context.critique(self.discriminator, made.sample, lengths=made.lengths)
 
     def _judge_real(self, context: Context) -> Critique:

@@ -40,7 +40,7 @@ class Reinforce(Objective):
         network = cast(SequenceGenerator, context.networks[self.generator])
         batch = context.batch
         with torch.no_grad():
-            drawn = network.sample(len(batch), batch.condition, rng=context.rng, temperature=self.temperature)
+            drawn = network.sample(len(batch), batch.condition, rng=context.rows_rng, temperature=self.temperature)
             reward = self.reward(Batch(drawn.sample, batch.condition, drawn.lengths), batch).to(context.device).float()
         baseline = reward.mean() if self.baseline is None else self.baseline
         log_prob = network.log_prob(drawn.sample, batch.condition, drawn.lengths).sum(1)

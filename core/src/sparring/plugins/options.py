@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import types
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
@@ -43,6 +44,17 @@ REFERENCES = ("space", "conditions", "data")
 """Parameters that a component is handed rather than told."""
 
 
+RESERVED = {
+    "callback": ("enabled",),
+    "discriminator": ("kind", "init"),
+    "generator": ("kind", "init"),
+    "network": ("kind", "init"),
+    "optimizer": ("clip",),
+    "term": ("name", "weight", "every"),
+}
+"""Keys that a recipe gives beside a component's options, by kind; ``use`` is reserved for all."""
+
+
 def handed(kind: str) -> tuple[str, ...]:
     """Return the parameters that the run hands to components of a kind."""
     if kind in ("data", "space"):
@@ -60,9 +72,9 @@ def parameters_of(target: Callable[..., Any]) -> tuple[Parameter, ...]:
     name = getattr(target, "__qualname__", repr(target))
     function = target.__init__ if inspect.isclass(target) else target
     try:
-        hints = get_type_hints(function)
+        hints = get_type_hints(function, include_extras=True)  # extras: pydantic reads the bounds in Annotated
         signature = inspect.signature(target)
-    except (NameError, TypeError, ValueError) as cause:
+    except Exception as cause:  # annotations are evaluated, and may fail in any way
         raise PluginError(
             f"the constructor of {name} cannot be read: {cause}",
             remedy="import the names of its annotations at run time, not under TYPE_CHECKING",
@@ -73,6 +85,10 @@ def parameters_of(target: Callable[..., Any]) -> tuple[Parameter, ...]:
             raise PluginError(
                 f"the constructor of {name} takes *{parameter.name}",
                 remedy="name every option with its type and default: the signature is the recipe's schema",
+            )
+        if parameter.kind is parameter.POSITIONAL_ONLY:
+            raise PluginError(
+                f"the option '{parameter.name}' of {name} cannot be given by name", remedy="remove the `/` after it"
             )
         if parameter.name not in hints:
             raise PluginError(f"the option '{parameter.name}' of {name} has no type", remedy="annotate it")
@@ -128,10 +144,20 @@ def options_model(target: Callable[..., Any], kind: str) -> type[BaseModel]:
             if parameter.name == "space":
                 fields["space"] = (str | None, None)
             continue
+        if parameter.name in ("use", *RESERVED.get(kind, ())) or parameter.name.startswith("_"):
+            raise PluginError(
+                f"{kind}s cannot have an option '{parameter.name}': a recipe could not set it",
+                where=getattr(target, "__qualname__", repr(target)),
+                remedy="give it another name",
+            )
         default = ... if parameter.required else parameter.default
         fields[parameter.name] = (_replace_interfaces(parameter.annotation), default)
     name = getattr(target, "__name__", "Options")
-    return create_model(name, __config__=ConfigDict(extra="forbid", arbitrary_types_allowed=True), **fields)
+    configuration = ConfigDict(extra="forbid", arbitrary_types_allowed=True, protected_namespaces=())
+    with warnings.catch_warnings():
+        # An option may be called `copy` or `schema`, as a method of pydantic's is.
+        warnings.filterwarnings("ignore", message="Field name .* shadows an attribute", category=UserWarning)
+        return create_model(name, __config__=configuration, **fields)
 
 
 def _replace_interfaces(annotation: Any) -> Any:

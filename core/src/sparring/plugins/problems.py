@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
@@ -59,9 +60,8 @@ def _path(location: Location, values: Any, *, ends_in_missing_key: bool) -> list
     path = []
     for depth, step in enumerate(location):
         missing = ends_in_missing_key and depth == len(location) - 1
-        if isinstance(values, Sequence) and isinstance(step, int) and step < len(values):
-            values = values[step]
-        elif isinstance(values, Mapping) and step in values:
+        has_index = isinstance(values, (list, tuple)) and isinstance(step, int) and step < len(values)
+        if has_index or (isinstance(values, Mapping) and step in values):
             values = values[step]
         elif not missing:
             continue
@@ -94,7 +94,9 @@ def _merged(problems: Sequence[Problem]) -> list[Problem]:
 
 
 def _sentence(message: str) -> str:
-    return message.removeprefix("Input ").replace("valid ", "").strip().rstrip(".")
+    sentence = message.removeprefix("Input ").replace("valid ", "").strip().rstrip(".")
+    sentence = re.sub(r"a dictionary or instance of \w+|a dictionary", "a mapping", sentence)
+    return sentence.replace("a integer", "an integer")
 
 
 def _shown(value: Any) -> str:

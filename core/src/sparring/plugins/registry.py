@@ -99,6 +99,7 @@ class Registry:
 
     def name_of(self, instance: object, kind: str) -> str:
         """Return the name under which an instance's class is registered."""
+        self.plugin(ALWAYS)
         for component in self.components(kind):
             if component.load() is type(instance):
                 return component.name

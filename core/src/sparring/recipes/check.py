@@ -58,6 +58,8 @@ def check_components(
     problems: list[Problem] = []
     missing: set[str] = set()
     for index, need in _each(recipe.needs):
+        if need is None:
+            continue
         try:
             registry.plugin(need, where=f"needs.{index}")
         except PluginError as error:
@@ -115,15 +117,13 @@ def check_references(recipe: Recipe) -> list[Problem]:
     roles = sorted(recipe.networks)
     for index, stage in enumerate(recipe.stages):
         for key, mapping in (("optimizers", stage.optimizers), ("ema", stage.ema), ("constraints", stage.constraints)):
-            for role in mapping:
-                if role not in recipe.networks:
-                    problems.append(
-                        Problem(
-                            f"stages.{index}.{key}.{role}",
-                            f"there is no network '{role}'",
-                            f"use one of: {', '.join(roles)}",
-                        )
-                    )
+            problems += [
+                Problem(
+                    f"stages.{index}.{key}.{role}", f"there is no network '{role}'", f"use one of: {', '.join(roles)}"
+                )
+                for role in mapping
+                if role not in recipe.networks
+            ]
         for role, average in stage.ema.items():
             if isinstance(average, float) and not 0 < average < 1:
                 problems.append(
@@ -137,15 +137,15 @@ def check_references(recipe: Recipe) -> list[Problem]:
                     "divide evenly",
                 )
             )
-        for path in stage.schedules:
-            if path.split(".")[0] not in ("optimizers", "terms", "objective"):
-                problems.append(
-                    Problem(
-                        f"stages.{index}.schedules.{path}",
-                        "schedules reach optimizers, terms and objective only",
-                        "as in optimizers.generator.lr, terms.r1.weight, objective.temperature",
-                    )
-                )
+        problems += [
+            Problem(
+                f"stages.{index}.schedules.{path}",
+                "schedules reach optimizers, terms and objective only",
+                "as in optimizers.generator.lr, terms.r1.weight, objective.temperature",
+            )
+            for path in stage.schedules
+            if path.split(".")[0] not in ("optimizers", "terms", "objective")
+        ]
     names = [stage.name for stage in recipe.stages]
     for index, stage_name in enumerate(names):
         if stage_name in names[:index]:

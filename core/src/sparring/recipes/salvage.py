@@ -22,10 +22,11 @@ def salvage(annotation: Any, values: Any) -> Any:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel) and isinstance(values, Mapping):
         return _salvage_model(annotation, values)
     origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin is list and isinstance(values, list):
-        return [salvage(arguments[0], value) for value in values]  # None keeps the others' indices
-    if origin is dict and isinstance(values, Mapping):
-        return {str(key): salvage(arguments[1], value) for key, value in values.items()}
+    if origin is list:  # None keeps the others' indices
+        return [salvage(arguments[0], value) for value in values] if isinstance(values, list) else None
+    if origin is dict:
+        is_mapping = isinstance(values, Mapping)
+        return {str(key): salvage(arguments[1], value) for key, value in values.items()} if is_mapping else None
     models = models_in(annotation)
     if len(models) == 1 and isinstance(values, Mapping):
         return salvage(models[0], values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import re
 from collections.abc import Sequence
@@ -15,6 +16,8 @@ import yaml
 from sparring.errors import Problem, RecipeError, SparringError
 
 GROUP = "sparring.recipes"
+LARGEST = 100_000  # values in a recipe: aliases of aliases unfold a few lines into billions
+_HEAD = re.compile(r"^(?:summary|needs):.*(?:\n(?:[ \t]+.*|- .*|[ \t]*$))*", re.MULTILINE)
 
 
 class Loader(yaml.SafeLoader):
@@ -33,11 +36,20 @@ class Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-# A copy, so that PyYAML's own loader stays as it is.
-Loader.yaml_implicit_resolvers = {key: list(value) for key, value in yaml.SafeLoader.yaml_implicit_resolvers.items()}
-Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(?:\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+0123456789.")
-)
+class Dumper(yaml.SafeDumper):
+    """Writes what ``Loader`` reads back: a text such as ``1e5`` gets its quotes. Nothing is written as an alias."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Write a value that occurs twice twice."""
+        return True
+
+
+for _ours, _theirs in ((Loader, yaml.SafeLoader), (Dumper, yaml.SafeDumper)):
+    # A copy, so that PyYAML's own classes stay as they are.
+    _ours.yaml_implicit_resolvers = {key: list(value) for key, value in _theirs.yaml_implicit_resolvers.items()}
+    _ours.add_implicit_resolver(
+        "tag:yaml.org,2002:float", re.compile(r"^[-+]?(?:\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+0123456789.")
+    )
 
 
 class Listed:
@@ -48,13 +60,17 @@ class Listed:
 
     def as_row(self) -> dict[str, Any]:
         """Return name, summary and needs, read from the file's head."""
-        text = self.path.read_text(encoding="utf-8")
-        summary = re.search(r"^summary:\s*(.+)$", text, re.MULTILINE)
-        needs = re.search(r"^needs:\s*\[(.*)\]", text, re.MULTILINE)
+        head: dict[str, Any] = {}
+        try:
+            # These two alone: reading the whole of every recipe would take a listing too long.
+            blocks = _HEAD.findall(self.path.read_text(encoding="utf-8"))
+            head = yaml.load("\n".join(blocks), Loader) or {}
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as cause:
+            head["summary"] = f"(cannot be read: {type(cause).__name__})"
         return {
             "name": self.name,
-            "summary": summary.group(1).strip().strip("\"'") if summary else "",
-            "needs": [part.strip() for part in needs.group(1).split(",") if part.strip()] if needs else [],
+            "summary": " ".join(str(head.get("summary") or "").split()),
+            "needs": [str(need) for need in head.get("needs") or []],
             "package": self.package,
             "path": str(self.path),
         }
@@ -102,6 +118,7 @@ def read(path: Path) -> dict[str, Any]:
     """
     try:
         values = yaml.load(path.read_text(encoding="utf-8"), Loader)
+        too_large = _count(values, LARGEST) < 0
     except UnicodeDecodeError as cause:
         raise SparringError("the recipe is not UTF-8 text", where=str(path), remedy="save it as UTF-8") from cause
     except OSError as cause:
@@ -111,8 +128,14 @@ def read(path: Path) -> dict[str, Any]:
         place = f"{path}, line {mark.line + 1}, column {mark.column + 1}" if mark else str(path)
         problem = getattr(cause, "problem", None) or str(cause)
         raise SparringError(f"the recipe is not YAML: {problem}", where=place, remedy="mend the line") from cause
+    except (RecursionError, ValueError) as cause:  # ValueError: a date such as 2024-13-45
+        raise SparringError(f"the recipe is not YAML: {cause}", where=str(path), remedy="mend the file") from cause
     if not isinstance(values, dict):
         raise SparringError("a recipe is a mapping of keys to values", where=str(path), remedy="see `sparring schema`")
+    if too_large:
+        raise SparringError(
+            f"the recipe unfolds to more than {LARGEST:,} values", where=str(path), remedy="use fewer aliases (`*name`)"
+        )
     return values
 
 
@@ -127,7 +150,7 @@ def override(values: dict[str, Any], overrides: Sequence[str], *, relative: bool
     Raises:
         RecipeError: An assignment has no ``=``, or its path leads nowhere; all are reported at once.
     """
-    changed: dict[str, Any] = yaml.safe_load(yaml.safe_dump(values))
+    changed: dict[str, Any] = copy.deepcopy(values)
     problems: list[Problem] = []
     for assignment in overrides:
         path, equals, text = assignment.partition("=")
@@ -149,40 +172,51 @@ def override(values: dict[str, Any], overrides: Sequence[str], *, relative: bool
 
 def dump(values: dict[str, Any]) -> str:
     """Write a recipe's plain values as YAML."""
-    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=110)
+    return yaml.dump(values, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=110)
 
 
 def _folders(point: EntryPoint) -> list[Path]:
     try:
-        spec = find_spec(point.value)
-    except (ImportError, ValueError):
+        spec = find_spec(point.module)
+    except Exception:  # the parent of a nested package is imported, and may fail in any way
         return []
     return [Path(location) for location in spec.submodule_search_locations or []] if spec else []
 
 
-def _assign(values: dict[str, Any], path: str, value: Any, *, add: bool) -> Problem | None:
-    holder: Any = values
-    steps = path.split(".")
-    for depth, step in enumerate(steps):
-        place = ".".join(steps[: depth + 1])
-        last = depth == len(steps) - 1
-        if isinstance(holder, list):
-            if not step.isdigit() or int(step) >= len(holder):
-                return Problem(place, f"there is no item '{step}'", f"use 0 to {len(holder) - 1}")
-            key: Any = int(step)
-        elif isinstance(holder, dict):
-            key = step
-            if not last and key not in holder:
-                holder[key] = {}
-        else:
-            return Problem(place, f"'{'.'.join(steps[:depth])}' is a single value, without parts", "shorten the path")
-        if not last:
-            holder = holder[key]
-            continue
-        if add:
-            before = holder[key] if isinstance(holder, list) else holder.get(key)
-            if not isinstance(before, (int, float)) or not isinstance(value, (int, float)):
-                return Problem(place, f"cannot add {value!r} to {before!r}", "give a number")
-            value = before + value
-        holder[key] = value
+def _assign(holder: Any, path: str, value: Any, *, add: bool, done: str = "") -> Problem | None:
+    """Set what a path leads to; ``done`` is the part of it that led to the holder."""
+    if isinstance(holder, list):
+        step = path.partition(".")[0]
+        place = f"{done}.{step}".strip(".")
+        if not step.isdecimal() or int(step) >= len(holder):
+            remedy = f"use 0 to {len(holder) - 1}" if holder else "the list is empty"
+            return Problem(place, f"there is no item '{step}'", remedy)
+        key: Any = int(step)
+    elif isinstance(holder, dict):
+        # Some keys have dots themselves, such as the paths of schedules: the longest that is there is meant.
+        known = [str(key) for key in holder if f"{path}.".startswith(f"{key}.")]
+        key = step = max(known, key=len, default=path.partition(".")[0])
+        place = f"{done}.{step}".strip(".")
+    else:
+        return Problem(f"{done}.{path}", f"'{done}' is a single value, without parts", "shorten the path")
+    rest = path[len(step) + 1 :]
+    if rest:
+        inner = holder[key] if isinstance(holder, list) else holder.setdefault(key, {})
+        return _assign(inner, rest, value, add=add, done=place)
+    if add:
+        before = holder[key] if isinstance(holder, list) else holder.get(key)
+        if not isinstance(before, (int, float)) or not isinstance(value, (int, float)):
+            return Problem(place, f"cannot add {value!r} to {before!r}", "give a number")
+        value = before + value
+    holder[key] = value
     return None
+
+
+def _count(value: Any, budget: int) -> int:
+    """Return what is left of a budget after counting a value and its parts; below zero it stops."""
+    budget -= 1
+    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        if budget < 0:
+            break
+        budget = _count(part, budget)
+    return budget

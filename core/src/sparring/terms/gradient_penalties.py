@@ -132,6 +132,12 @@ class Dragan(Term):
 
 def _gradient(critique: Critique, sample: Tensor) -> Tensor:
     """Return the gradient of each row's D in that row, ``(B, N)``, with its own graph."""
+    if not sample.requires_grad:
+        # Going on with a copy would hide that an objective's kept forward pass has lost its graph.
+        raise TrainingError(
+            "a sample was replaced after its gradient penalty had asked for its gradient",
+            remedy="an objective must relax, encode or keep its samples before it calls Objective.losses",
+        )
     total = scores(critique).sum()
     if not total.requires_grad:
         raise TrainingError(

@@ -19,8 +19,8 @@ from sparring.recipes.schema import InitializeFrom, NetworkSpec, Recipe, StageSp
 from sparring.training.feed import Feed
 from sparring.training.optim import correct_for_lazy_updates, lazy_correction
 from sparring.training.randomness import mix
-from sparring.training.stage import Stage, bind, idle_parameters, places_from
-from sparring.transfer import initialize_from
+from sparring.training.stage import Stage, bind, check_continued, idle_parameters, places_from
+from sparring.transfer import freeze_as, initialize_from
 
 if TYPE_CHECKING:
     from sparring.training.run import Run
@@ -73,7 +73,8 @@ class Builder:
     def network(self, role: str, spec: NetworkSpec, given: nn.Module | None, *, weights: bool = True) -> nn.Module:
         """Build a network, or take the one that was given, and set its first weights.
 
-        The weights depend on the recipe's seed and the role alone.
+        The weights depend on the recipe's seed and the role alone. Without ``weights`` those that a checkpoint will
+        bring are spared; what is to be frozen is frozen all the same.
         """
         where = f"networks.{role}"
         with torch.random.fork_rng(devices=[]):
@@ -83,8 +84,9 @@ class Builder:
                 network = self.registry.build(network_kind(self.registry, role, spec), spec, where, **self.handed)
             if weights and spec.init is not None and not isinstance(spec.init, InitializeFrom):
                 self.registry.build("initializer", spec.init, f"{where}.init")(network)
-        if weights and isinstance(spec.init, InitializeFrom):
-            self.notes += initialize_from(network, spec.init, role, where=f"{where}.init")
+        if isinstance(spec.init, InitializeFrom):
+            start = initialize_from if weights else freeze_as
+            self.notes += start(network, spec.init, role, where=f"{where}.init")
         assert isinstance(network, nn.Module)
         return network
 
@@ -111,6 +113,7 @@ class Builder:
         objective = self._objective(spec, where)
         updates = objective.updates
         self._check_roles(spec, trained_roles(objective), run.networks, where)
+        check_continued(updates, f"{where}.objective")
         data = self.data
         if spec.data is not None:
             data = self.registry.build("data", spec.data, f"{where}.data")

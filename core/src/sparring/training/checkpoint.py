@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import json
@@ -22,6 +23,7 @@ from sparring.errors import CheckpointError
 
 FOLDER, FINAL, MANIFEST, STATE = "checkpoints", "final", "manifest.json", "state.pt"
 UNFINISHED = ".unfinished-"
+_NEXT_TO_NOTHING = 1 << 20  # bytes
 
 
 @dataclass
@@ -182,12 +184,16 @@ def replace_folder(target: Path, written: Path) -> None:
 def full_disk(cause: Exception, run: Path) -> CheckpointError:
     """Return the error for a write that failed."""
     full = getattr(cause, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "space" in str(cause).lower()
+    with contextlib.suppress(OSError):
+        # torch does not pass on why a write failed.
+        full = full or (isinstance(cause, RuntimeError) and shutil.disk_usage(run).free < _NEXT_TO_NOTHING)
     saved = listed(run)
     last = f"the last good checkpoint is {saved[-1].name}" if saved else "nothing had been saved before"
+    again = f"`sparring resume {run}`" if saved else "remove the folder and train anew"
     return CheckpointError(
-        f"{'the disk is full' if full else f'writing failed ({cause})'}; {last}",
+        f"{'the disk is full' if full else f'a file could not be read or written ({cause})'}; {last}",
         where=str(run),
-        remedy=f"free some space, then `sparring resume {run}`",
+        remedy=f"{'free some space' if full else 'mend the cause'}, then {again}",
     )
 
 

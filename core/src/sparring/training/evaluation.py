@@ -31,7 +31,10 @@ def evaluate(
     chosen = torch.randperm(len(data), generator=rng)[:rows]
     with torch.random.fork_rng(devices=[]):
         for start in range(0, max(rows, spec.count), CHUNK):
-            real = data.gather(chosen[start : start + CHUNK], rng=rng).to(torch.device("cpu"))
+            if start < rows:
+                real = data.gather(chosen[start : start + CHUNK], rng=rng).to(torch.device("cpu"))
+            else:
+                real = real.rows(slice(0, 0))  # data need not know how to gather nothing
             part = fake.rows(slice(start, start + CHUNK))
             for metric in metrics:
                 metric.update(real, part)

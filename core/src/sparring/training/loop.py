@@ -71,7 +71,9 @@ class StagedTrainer(Trainer):
             for constraint in stage.constraints.get(role, ()):
                 constraint(run.networks[role])
         stage.objective.after_update(update, contexts)
-        run.hooks.sparring_update_end(run=run, update=update, terms=terms)
+        # Detached, so that a callback which keeps or reads a value holds no graph.
+        values = {name: term.detach() for name, term in terms.items()}
+        run.hooks.sparring_update_end(run=run, update=update, terms=values)
         return contexts
 
 

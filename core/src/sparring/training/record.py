@@ -5,7 +5,9 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import math
 import platform
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -37,12 +39,24 @@ RECIPE, ENVIRONMENT, CONFIG = "recipe.yaml", "environment.json", "config.json"
 # ---- the folder ----
 
 
+def refuse_existing(folder: Path) -> None:
+    """Raise where a folder holds anything, so that no run overwrites another."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise CheckpointError(
+            f"the folder '{folder}' exists",
+            where=str(folder),
+            remedy=f"`sparring resume {folder}`, or choose another --out",
+        )
+
+
 def create(
     folder: Path, recipe: Recipe, registry: Registry, spaces: Mapping[str, Any], threads: int, world: int
 ) -> None:
-    """Make a run's folder, with the resolved recipe and the environment."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / RECIPE).write_text(dump(recipe.dump()), encoding="utf-8")
+    """Make a run's folder, with the resolved recipe and the environment; it gets its name when both are in it."""
+    beside = folder.with_name(f"{UNFINISHED}{folder.name}")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir(parents=True)
+    write_recipe(beside, recipe)
     environment = {
         "sparring": __version__,
         "python": platform.python_version(),
@@ -58,7 +72,15 @@ def create(
         "command": sys.argv[1:],
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
-    (folder / ENVIRONMENT).write_text(json.dumps(environment, indent=1), encoding="utf-8")
+    (beside / ENVIRONMENT).write_text(json.dumps(environment, indent=1), encoding="utf-8")
+    beside.rename(folder)
+
+
+def write_recipe(folder: Path, recipe: Recipe) -> None:
+    """Write a run's recipe beside its name and rename it, so that a full disk never costs the one before."""
+    beside = folder / f"{UNFINISHED}{RECIPE}"
+    beside.write_text(dump(recipe.dump()), encoding="utf-8")
+    beside.replace(folder / RECIPE)
 
 
 def read_environment(folder: Path) -> dict[str, Any]:
@@ -133,6 +155,7 @@ def state_of(run: Run) -> dict[str, Any]:
     state: dict[str, Any] = {
         "callbacks": {name: one.state_dict() for name, one in run.callbacks if hasattr(one, "state_dict")},
         "ledger": run.ledger.state_dict(),
+        "metrics": dict(run.metrics),
         "metric_better": dict(run.metric_better),
         "optimizers": {role: optimizer.state_dict() for role, optimizer in stage.optimizers.items()},
         "objective": stage.objective.state_dict(),
@@ -151,6 +174,7 @@ def load(run: Run, path: Path) -> dict[str, Any]:
         run.averages[role] = MovingAverage(run.networks[role], 0.0)
         checkpoint.load_weights(run.averages[role].network, file, role=role)
     state = checkpoint.read_state(path)
+    run.metrics = dict(state.get("metrics", run.metrics))
     run.metric_better = dict(state.get("metric_better", {}))
     for name, callback in run.callbacks:
         if name in state["callbacks"] and hasattr(callback, "load_state_dict"):
@@ -163,7 +187,12 @@ def restore(run: Run, stage: Stage, state: Mapping[str, Any]) -> None:
     run.ledger.load_state_dict(state["ledger"])
     try:
         for role, optimizer in stage.optimizers.items():
+            built = [dict(group) for group in optimizer.param_groups]
             optimizer.load_state_dict(state["optimizers"][role])
+            # The saved state brings the saved settings: a branch may have changed them in its recipe.
+            named = run.recipe.stages[stage.index].optimizers[role].options
+            for group, fresh in zip(optimizer.param_groups, built, strict=True):
+                group.update({name: fresh[name] for name in named if name in fresh})
         stage.objective.load_state_dict(state["objective"])
         for entry in stage.objective.weighted:
             if entry.name in state["terms"]:
@@ -187,7 +216,7 @@ def best_checkpoint(run: Run) -> Path | None:
     scored = []
     for path in checkpoint.listed(run.folder):
         value = json.loads((path / checkpoint.MANIFEST).read_text(encoding="utf-8"))["metrics"].get(keep.best)
-        if value is not None:
+        if value is not None and math.isfinite(value):
             scored.append((sign * value, path))
     return max(scored)[1] if scored else None
 

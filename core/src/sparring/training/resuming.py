@@ -15,11 +15,11 @@ CHANGEABLE = ("steps", "checkpoint", "samples", "evaluate", "log", "callbacks", 
 """First or last words of the recipe paths that may change when a run is resumed in its own folder."""
 
 
-def choose_checkpoint(folder: Path, step: int | None) -> Path:
-    """Return the last checkpoint, or that of a step."""
+def choose_checkpoint(folder: Path, step: int | None) -> Path | None:
+    """Return the checkpoint of a step, or else the last one; None where the run was killed before its first."""
     saved = checkpoint.listed(folder)
-    if not saved:
-        raise CheckpointError("this run has no checkpoint", where=str(folder), remedy="train the recipe anew")
+    if not saved and step is None:
+        return None
     if step is None:
         return saved[-1]
     for path in saved:
@@ -37,6 +37,20 @@ def check_identity(manifest: checkpoint.Manifest, recipe: Recipe, path: Path) ->
             where=str(path),
             remedy="resume with the recipe that the run was started with",
         )
+    over = sum(stage.steps for stage in recipe.stages[: manifest.stage])
+    if over + manifest.stage_step != manifest.step:
+        places = [f"stages.{index}.steps" for index in range(manifest.stage)]
+        raise RecipeError(
+            [
+                Problem(
+                    place,
+                    "the stage is over, and a later one has begun",
+                    "extend the last stage; or branch from a checkpoint of this one with --from and --out",
+                )
+                for place in places
+            ],
+            recipe="the resumed run",
+        )
     if manifest.stage < len(recipe.stages) and manifest.stage_step > recipe.stages[manifest.stage].steps:
         raise RecipeError(
             [
@@ -45,7 +59,8 @@ def check_identity(manifest: checkpoint.Manifest, recipe: Recipe, path: Path) ->
                     f"{manifest.stage_step} steps are done already",
                     "a run can be extended but not shortened; branch it with --from and --out",
                 )
-            ]
+            ],
+            recipe="the resumed run",
         )
 
 
@@ -75,9 +90,7 @@ def _differences(before: Any, after: Any, path: str = "") -> list[str]:
 
 
 def branch(folder: Path, out: Path, chosen: Path, manifest: checkpoint.Manifest) -> None:
-    """Copy a run up to a checkpoint into a new folder."""
-    if out.exists() and any(out.iterdir()):
-        raise CheckpointError(f"the folder '{out}' exists", where=str(out), remedy="choose another --out")
+    """Copy a run's past, up to a checkpoint, into the folder of another."""
     shutil.copytree(chosen, out / checkpoint.FOLDER / chosen.name)
     (out / journal.NAME).write_bytes((folder / journal.NAME).read_bytes()[: manifest.journal])
     for drawn in sorted((folder / "samples").glob("*")):

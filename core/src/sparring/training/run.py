@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Literal
 
 import pluggy
+from safetensors import SafetensorError
 from torch import nn
 
 from sparring.interfaces.data import Batch, Data
@@ -41,6 +42,7 @@ class Run:
         parallel: This process among those that train together.
         networks: Networks that were handed over as objects, by role.
         listeners: Objects with event hooks that only watch, such as a progress display.
+        resumed: Whether a checkpoint will bring the weights, so that none have to be set first.
 
     Attributes:
         stage_index: The stage that is being trained, or the number of stages once all are done.
@@ -60,11 +62,15 @@ class Run:
         *,
         networks: Mapping[str, nn.Module],
         listeners: Sequence[object] = (),
+        resumed: bool = False,
     ) -> None:
         self.recipe, self.folder, self.builder, self.data, self.parallel = recipe, folder, builder, data, parallel
         self.device, self.space, self.conditions = parallel.device, data.space, data.conditions
         self.networks = self._place(
-            {role: builder.network(role, spec, networks.get(role)) for role, spec in recipe.networks.items()}
+            {
+                role: builder.network(role, spec, networks.get(role), weights=not resumed)
+                for role, spec in recipe.networks.items()
+            }
         )
         parallel.broadcast(self.networks.values())
         self.averages: dict[str, MovingAverage] = {}
@@ -79,6 +85,7 @@ class Run:
         self.callbacks = builder.callbacks() if parallel.main else []
         self._metrics: list[Metric] | None = None
         self._pending: dict[str, Any] | None = None
+        self._journal_end: int | None = None
         self._manager = pluggy.PluginManager("sparring")
         self._manager.add_hookspecs(EventSpecs)
         for name, callback in [*self.callbacks, *((f"listener {i}", one) for i, one in enumerate(self.listeners))]:
@@ -156,6 +163,10 @@ class Run:
         with record.held(self.folder, self.parallel), self.interrupt.listening():
             error: BaseException | None = None
             try:
+                if self.parallel.main and self._journal_end is not None:
+                    # Not before the folder is held: another program may be training in it.
+                    record.write_recipe(self.folder, self.recipe)
+                    self.journal.cut(self._journal_end)
                 self.hooks.sparring_run_start(run=self)
                 yield
             except OSError as cause:
@@ -167,14 +178,18 @@ class Run:
             finally:
                 if self.stage is not None:
                     self.stage.feed.close()
-                self.hooks.sparring_run_end(run=self, error=error)
+                # A last verdict that cannot be written must not hide why the run failed.
+                with suppress(OSError) if error is not None else nullcontext():
+                    self.hooks.sparring_run_end(run=self, error=error)
             self._finish()
 
     def enter_stage(self) -> Stage:
         """Build the stage at the run's place; after a resume, return its optimisers and objective to their state."""
         stage = self.builder.stage(self, self.stage_index)
         self.stage = stage
-        for role, average in self.recipe.stages[stage.index].ema.items():
+        # A stage that says nothing of an average goes on with what an earlier stage began.
+        begun = self.recipe.stages[: stage.index + 1]
+        for role, average in {role: one for spec in begun for role, one in spec.ema.items()}.items():
             if role in self.averages:
                 self.averages[role].average = average
             else:
@@ -184,7 +199,7 @@ class Run:
             self._pending = None
         self._clock, self._clock_step = time.perf_counter(), self.step
         self.hooks.sparring_stage_start(run=self, stage=stage)
-        if self.step == 0 and not checkpoint.listed(self.folder):
+        if self.step == 0:
             self._begin()
         self.parallel.wait()
         return stage
@@ -201,8 +216,10 @@ class Run:
         if recipe.samples is not None:
             self._sample(due=step % recipe.samples.every == 0 or over)
         if self.parallel.world == 1 or logged:
-            wanted = bool(self.stop_reason) or self.interrupt.asked
-            self.stopping = self.parallel.any(wanted)
+            # Callbacks run in one process alone; the others have to learn that the run is to end, and not to go on.
+            if self.parallel.any(bool(self.stop_reason)):
+                self.request_stop("a callback asked for it")
+            self.stopping = self.parallel.any(bool(self.stop_reason) or self.interrupt.asked)
         evaluated = isinstance(recipe.checkpoint.keep, Best) and self._evaluated_at == step
         if step % recipe.checkpoint.every == 0 or stage_over or self.stopping or evaluated:
             self._save()
@@ -218,8 +235,7 @@ class Run:
         self.stage_index, self.stage_step = manifest.stage, manifest.stage_step
         self.metrics, self._evaluated_at = dict(manifest.metrics), manifest.step if manifest.metrics else -1
         self._pending = record.load(self, path)
-        if self.parallel.main:
-            self.journal.cut(manifest.journal)
+        self._journal_end = manifest.journal
 
     def result(self) -> Result:
         """Say how the run ended."""
@@ -232,11 +248,12 @@ class Run:
     _evaluated_at = -1
 
     def _begin(self) -> None:
-        """Before the first step of all, evaluate, draw and save, so that what is wrong with these shows at once."""
+        """Before the first step of all, save, evaluate and draw, so that what is wrong with these shows at once."""
+        if not checkpoint.listed(self.folder):
+            self._save()
         record.real_preview(self)
         self._evaluate(due=True)
         self._sample(due=True)
-        self._save()
 
     def _place(self, networks: dict[str, nn.Module]) -> dict[str, nn.Module]:
         if self.recipe.sync_batch_norm and self.parallel.world > 1:
@@ -255,10 +272,12 @@ class Run:
         self.hooks.sparring_step_end(run=self, step=self.step, metrics={**values, "steps_per_second": speed})
 
     def _evaluate(self, *, due: bool) -> None:
-        if not due or self.recipe.evaluate is None or not self.parallel.main:
+        if not due or self.recipe.evaluate is None:
             return
         assert self.stage is not None
-        self.ledger.read(self.stage.name)
+        self.ledger.read(self.stage.name)  # every process takes part: it averages
+        if not self.parallel.main:
+            return
         if self._metrics is None:
             self._metrics = self.builder.metrics()
         spec, network = self.recipe.evaluate, self.best_network(self.generator_role)
@@ -291,5 +310,8 @@ class Run:
     def _finish(self) -> None:
         """Write the final weights, unless the run was interrupted and is to go on."""
         if self.parallel.main and not (self.stopping and not self.stop_reason):
-            record.write_final(self)
+            try:
+                record.write_final(self)
+            except (OSError, SafetensorError) as cause:
+                raise checkpoint.full_disk(cause, self.folder) from cause
         self.parallel.wait()

@@ -69,6 +69,22 @@ def places_from(updates: tuple[Update, ...], steps: int) -> Callable[[Place], It
     return following
 
 
+def check_continued(updates: tuple[Update, ...], where: str) -> None:
+    """Refuse an update that continues one that is not always taken before it.
+
+    Raises:
+        RecipeError: There is one.
+    """
+    for before, update in zip((None, *updates), updates, strict=False):
+        if update.continues and (before is None or update.every % before.every):
+            problem = Problem(
+                where,
+                f"the update '{update.name}' continues one that is not taken in each of its steps",
+                "have the objective put it after an update that is taken at least as often",
+            )
+            raise RecipeError([problem])
+
+
 def idle_parameters(networks: Mapping[str, nn.Module], update: Update) -> list[nn.Parameter]:
     """Return the parameters that an update leaves alone: those of other networks, unless its own share them."""
     trained = {id(parameter) for role in update.trains for parameter in networks[role].parameters()}
@@ -103,7 +119,8 @@ def bind(
     if head == "optimizers" and len(rest) == 2 and rest[0] in optimizers:
         optimizer = optimizers[rest[0]]
         first = optimizer.param_groups[0]
-        if isinstance(first.get(rest[1]), (int, float)):
+        known = [name for name, value in first.items() if _is_number(value)]
+        if rest[1] in known:
             correction = corrections.get(rest[0], 1.0) if rest[1] == "lr" else 1.0
 
             def assign_group(value: float) -> None:
@@ -112,7 +129,6 @@ def bind(
                     group[rest[1]] = value * correction
 
             return BoundSchedule(path, schedule, assign_group)
-        known = [name for name, value in first.items() if isinstance(value, (int, float))]
         raise RecipeError(
             [Problem(where, f"an optimiser has no number '{rest[1]}'", f"use one of: {', '.join(known)}")]
         )
@@ -125,9 +141,13 @@ def bind(
         holder = objective
         for name in rest[:-1]:
             holder = getattr(holder, name, None)
-    if holder is None or not isinstance(getattr(holder, rest[-1], None), (int, float)):
+    if holder is None or not _is_number(getattr(holder, rest[-1], None)):
         names = ", ".join(
             [*(f"optimizers.{role}.lr" for role in optimizers), *(f"terms.{e.name}.weight" for e in objective.weighted)]
         )
         raise RecipeError([Problem(where, f"the path '{path}' names no number", f"use a path such as {names}")])
     return BoundSchedule(path, schedule, lambda value: setattr(holder, rest[-1], value))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

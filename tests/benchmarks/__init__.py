@@ -1,0 +1,1 @@
+"""Benchmarks: measurements that take longer than a test may. ``make bench`` lists them."""

@@ -1,0 +1,43 @@
+"""The shipped recipes have no mistakes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+import sparring_image
+from sparring.builtin import plugin as core
+from sparring.plugins.registry import Registry
+from sparring.recipes.check import resolve
+
+FOLDER = Path(__file__).parents[2] / "recipes" / "image"
+RECIPES = sorted(FOLDER.glob("*.yaml"))
+
+
+@pytest.fixture
+def registry() -> Registry:
+    """The plugins of the checkout, whether or not they are installed."""
+    registry = Registry()
+    known = {record.name for record in registry.records}
+    for plugin in (core, sparring_image.plugin):
+        if plugin.name not in known:
+            registry.add(plugin)
+    return registry
+
+
+def test_there_are_recipes() -> None:
+    assert {"dcgan-digits", "own-images"} <= {path.stem for path in RECIPES}
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_recipes_have_no_mistakes(path: Path, registry: Registry) -> None:
+    values = yaml.safe_load(path.read_text())
+    recipe = resolve(values, registry)
+    assert recipe.name == f"image/{path.stem}"
+    assert recipe.needs == ["image"]
+    for stage in recipe.stages:
+        for schedule in stage.schedules.values():
+            # Where a rate has a schedule, the optimiser's own number must be the same one, or it would mislead.
+            assert schedule.options["start"] in {optimizer.options["lr"] for optimizer in stage.optimizers.values()}
