@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sparring.errors import CheckpointError
+from sparring.errors import CheckpointError, SparringError
 from sparring.interfaces.data import Data, StreamingData
 from sparring.interfaces.trainer import Result, Trainer
 from sparring.plain import GIVEN, as_data, as_network
@@ -155,14 +155,16 @@ def _prepare(
         torch.use_deterministic_algorithms(True)
     built: AnyData = as_data(data) if data is not None else registry.build("data", recipe.data, "data")
     given = {role: as_network(network, role) for role, network in networks.items()}
+    builder = Builder(recipe, registry, space=built.space, conditions=built.conditions, data=built)
+    run = Run(recipe, folder, builder, built, parallel, networks=given, listeners=listeners, resumed=resumed)
+    builder.check_stages(run.networks, parallel)
+    # Only now, so that a recipe that is refused leaves no folder behind.
     if fresh and parallel.main:
         spaces = {
             "sample": record.describe_space(registry, built.space),
             "conditions": {name: record.describe_space(registry, one) for name, one in built.conditions.items()},
         }
         record.create(folder, recipe, registry, spaces, torch.get_num_threads(), parallel.world)
-    builder = Builder(recipe, registry, space=built.space, conditions=built.conditions, data=built)
-    run = Run(recipe, folder, builder, built, parallel, networks=given, listeners=listeners, resumed=resumed)
     for sentence in [*built.notes, *builder.notes]:
         run.say(sentence)
     return run
@@ -172,5 +174,12 @@ def _fit(run: Run, registry: Registry) -> Result:
     trainer: Trainer = registry.build("trainer", run.recipe.trainer, "trainer")
     result = trainer.fit(run)
     if run.parallel.main:
-        write_report(run.folder)
+        try:
+            write_report(run.folder)
+        except OSError as cause:
+            raise SparringError(
+                f"the run is complete but for its report, which cannot be written: {cause.strerror}",
+                where=str(run.folder),
+                remedy=f"`sparring report {run.folder}` writes it, once there is space",
+            ) from cause
     return result

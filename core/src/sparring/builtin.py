@@ -8,8 +8,8 @@ plugin = Plugin("core")
 
 _COMPONENTS = {
     "callback": [
-        ("collapse", "callbacks.collapse:Collapse", "Warn of mode collapse, and stop the run if asked"),
-        ("convergence", "callbacks.convergence:Convergence", "Stop when a metric no longer improves"),
+        ("collapse", "callbacks.collapse:Collapse", "Warn of mode collapse and of a critic that no longer teaches"),
+        ("convergence", "callbacks.convergence:Convergence", "Judge whether a run still improves; stop it if asked"),
     ],
     "constraint": [("weight-clip", "training.constraints:WeightClip", "Clip each weight (WGAN)")],
     "data": [("points", "data.points:Points", "Clusters of points on a ring, a grid or a spiral")],

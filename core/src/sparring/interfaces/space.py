@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from PIL.Image import Image
 from torch import Tensor
@@ -19,9 +19,11 @@ class Space(ABC):
 
     Attributes:
         shape: The shape of one sample, without the batch: ``(C, H, W)``, ``(M, T)``, ``()`` for a label.
+        audible: Whether ``save`` writes sounds; a run then keeps a few of them beside each preview.
     """
 
     shape: tuple[int, ...]
+    audible: ClassVar[bool] = False
 
     @abstractmethod
     def encode(self, raw: Any) -> Tensor:

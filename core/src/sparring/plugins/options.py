@@ -69,6 +69,8 @@ def parameters_of(target: Callable[..., Any]) -> tuple[Parameter, ...]:
         PluginError: The signature has ``*args`` or ``**kwargs``, a parameter without a type, or a type that
             cannot be resolved.
     """
+    if inspect.isclass(target) and getattr(target.__init__, "__module__", "") == "torch.nn.modules.module":
+        return ()  # nn.Module's own constructor, which takes *args: the class has no options
     name = getattr(target, "__qualname__", repr(target))
     function = target.__init__ if inspect.isclass(target) else target
     try:

@@ -160,7 +160,8 @@ def override(values: dict[str, Any], overrides: Sequence[str], *, relative: bool
         try:
             value = yaml.load(text, Loader) if text else None
         except yaml.YAMLError as cause:
-            problems.append(Problem(path, f"its value is not YAML: {text} ({getattr(cause, 'problem', cause)})"))
+            found = f"its value is not YAML: {text} ({getattr(cause, 'problem', cause)})"
+            problems.append(Problem(path, found, "write a number, a word, [a list] or {a: mapping}"))
             continue
         problem = _assign(changed, path, value, add=relative and text.startswith("+"))
         if problem:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -18,6 +19,7 @@ from sparring.recipes.check import network_kind
 from sparring.recipes.schema import InitializeFrom, NetworkSpec, Recipe, StageSpec
 from sparring.training.feed import Feed
 from sparring.training.optim import correct_for_lazy_updates, lazy_correction
+from sparring.training.parallel import Parallel
 from sparring.training.randomness import mix
 from sparring.training.stage import Stage, bind, check_continued, idle_parameters, places_from
 from sparring.transfer import freeze_as, initialize_from
@@ -77,8 +79,7 @@ class Builder:
         bring are spared; what is to be frozen is frozen all the same.
         """
         where = f"networks.{role}"
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(mix(self.recipe.seed, "network", role))
+        with self._seeded("network", role):
             network = given
             if network is None:
                 network = self.registry.build(network_kind(self.registry, role, spec), spec, where, **self.handed)
@@ -93,10 +94,11 @@ class Builder:
     def metrics(self) -> list[Metric]:
         """Build the metrics of the evaluation."""
         specs = self.recipe.evaluate.metrics if self.recipe.evaluate else []
-        return [
-            self.registry.build("metric", spec, f"evaluate.metrics.{index}", **self.handed)
-            for index, spec in enumerate(specs)
-        ]
+        with self._seeded("metrics"):
+            return [
+                self.registry.build("metric", spec, f"evaluate.metrics.{index}", **self.handed)
+                for index, spec in enumerate(specs)
+            ]
 
     def callbacks(self) -> list[tuple[str, object]]:
         """Build the callbacks that are switched on, each with a name for its state."""
@@ -107,47 +109,71 @@ class Builder:
                 built.append((f"{index}:{spec.use}", callback))
         return built
 
+    def check_stages(self, networks: Mapping[str, nn.Module], parallel: Parallel) -> None:
+        """Build every stage but for its data once, so that a mistake in the last shows before the first is trained.
+
+        Raises:
+            RecipeError: With the mistakes of all stages.
+        """
+        problems: list[Problem] = []
+        if isinstance(self.data, Data) and len(self.data) == 0:
+            problems.append(Problem("data", "the data are empty", "give at least one sample"))
+        for index, spec in enumerate(self.recipe.stages):
+            try:
+                parallel.parts(spec.batch, spec.accumulate, where=f"stages.{index}.batch")
+                self._stage(networks, index)
+            except RecipeError as error:
+                problems += error.problems
+            except SparringError as error:
+                problems.append(Problem(error.where or f"stages.{index}", error.what, error.remedy))
+        if problems:
+            raise RecipeError(problems, recipe=self.recipe.name)
+
     def stage(self, run: Run, index: int) -> Stage:
         """Build a stage: its objective and terms, its optimisers, its feed."""
         spec, where = self.recipe.stages[index], f"stages.{index}"
-        objective = self._objective(spec, where)
-        updates = objective.updates
-        self._check_roles(spec, trained_roles(objective), run.networks, where)
-        check_continued(updates, f"{where}.objective")
+        stage = self._stage(run.networks, index)
         data = self.data
         if spec.data is not None:
             data = self.registry.build("data", spec.data, f"{where}.data")
         assert data is not None
-        parts = run.parallel.parts(spec.batch, spec.accumulate)
-        feed = Feed(
+        parts = run.parallel.parts(spec.batch, spec.accumulate, where=f"{where}.batch")
+        stage.feed = Feed(
             data,
             seed=self.recipe.seed,
             stage=index,
             batch=spec.batch,
             parts=parts,
             device=run.device,
-            following=places_from(updates, spec.steps),
+            following=places_from(stage.updates, spec.steps),
             memory_format=MEMORY_FORMATS[self.recipe.memory_format],
             world=run.parallel.world,
             rank=run.parallel.rank,
         )
-        stage = Stage(
-            index,
-            spec.name,
-            sum(before.steps for before in self.recipe.stages[:index]),
-            spec.steps,
-            spec.batch,
-            spec.accumulate,
-            objective,
-            updates,
-            feed,
-        )
-        self._optimizers(stage, spec, run.networks, where)
-        for update in updates:
-            roles = [parameter for role in update.trains for parameter in run.networks[role].parameters()]
-            stage.trained[update.name] = [parameter for parameter in roles if parameter.requires_grad]
-            stage.idle[update.name] = idle_parameters(run.networks, update)
         return stage
+
+    def _stage(self, networks: Mapping[str, nn.Module], index: int) -> Stage:
+        spec, where = self.recipe.stages[index], f"stages.{index}"
+        with self._seeded("objective", index):
+            objective = self._objective(spec, where)
+        updates = objective.updates
+        self._check_roles(spec, trained_roles(objective), networks, where)
+        check_continued(updates, f"{where}.objective")
+        start = sum(before.steps for before in self.recipe.stages[:index])
+        stage = Stage(index, spec.name, start, spec.steps, spec.batch, spec.accumulate, objective, updates)
+        self._optimizers(stage, spec, networks, where)
+        for update in updates:
+            roles = [parameter for role in update.trains for parameter in networks[role].parameters()]
+            stage.trained[update.name] = [parameter for parameter in roles if parameter.requires_grad]
+            stage.idle[update.name] = idle_parameters(networks, update)
+        return stage
+
+    @contextmanager
+    def _seeded(self, *keys: int | str) -> Iterator[None]:
+        """Have what a component draws while it is built depend on the recipe alone: a resumed run draws it too."""
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(mix(self.recipe.seed, *keys))
+            yield
 
     def _objective(self, spec: StageSpec, where: str) -> Objective:
         objective = self.registry.build("objective", spec.objective, f"{where}.objective", **self.handed)

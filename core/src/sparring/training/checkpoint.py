@@ -98,14 +98,15 @@ def read_manifest(path: Path) -> Manifest:
     """
     try:
         manifest = Manifest(**json.loads((path / MANIFEST).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as cause:
+        expectations = {str(name): dict(expected) for name, expected in manifest.files.items()}
+    except (OSError, ValueError, TypeError, AttributeError) as cause:
         raise _damaged(path, f"its {MANIFEST} cannot be read") from cause
-    for name, expected in manifest.files.items():
+    for name, expected in expectations.items():
         file = path / name
         if not file.is_file():
             raise _damaged(path, f"'{name}' is missing")
-        if file.stat().st_size != expected["size"]:
-            raise _damaged(path, f"'{name}' has {file.stat().st_size} bytes instead of {expected['size']}")
+        if file.stat().st_size != expected.get("size"):
+            raise _damaged(path, f"'{name}' has {file.stat().st_size} bytes instead of {expected.get('size')}")
         if _fingerprint(file) != expected:
             raise _damaged(path, f"'{name}' has changed since it was written")
     return manifest
@@ -118,9 +119,11 @@ def read_state(path: Path) -> dict[str, Any]:
         CheckpointError: The file holds something else than tensors and plain values.
     """
     try:
-        state: dict[str, Any] = torch.load(path / STATE, map_location="cpu", weights_only=True)
+        state: Any = torch.load(path / STATE, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as cause:
         raise _damaged(path, f"'{STATE}' cannot be read safely ({str(cause).splitlines()[0]})") from cause
+    if not isinstance(state, dict):
+        raise _damaged(path, f"'{STATE}' holds no mapping")
     return state
 
 

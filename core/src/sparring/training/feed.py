@@ -80,7 +80,7 @@ class Feed:
 
     def _found(self, place: Place) -> list[Batch]:
         if self._stream is not None:
-            return [next(self._stream) for _ in self.parts]
+            return [self._next_of_stream() for _ in self.parts]
         if self._pool is None:
             return self._gather(place)
         if not self._ahead or self._ahead[0][0] != place:
@@ -88,6 +88,17 @@ class Feed:
         _, ready = self._ahead.popleft()
         self._read_ahead()
         return ready.result()
+
+    def _next_of_stream(self) -> Batch:
+        assert self._stream is not None
+        try:
+            return next(self._stream)
+        except StopIteration as cause:
+            raise DataError(
+                "the stream has ended, and training has not",
+                where="data",
+                remedy="have its `batches` yield without end",
+            ) from cause
 
     def _laid_out(self, batch: Batch) -> Batch:
         if batch.sample.dim() == 4:

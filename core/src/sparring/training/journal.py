@@ -58,7 +58,9 @@ def read(folder: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     lines = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
+        if not line:
+            continue
         try:
             lines.append(json.loads(line))
         except json.JSONDecodeError:

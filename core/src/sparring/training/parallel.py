@@ -49,12 +49,12 @@ class Parallel:
         """Whether this process writes files and runs callbacks."""
         return self.rank == 0
 
-    def parts(self, batch: int, accumulate: int) -> list[Rows]:
+    def parts(self, batch: int, accumulate: int, *, where: str) -> list[Rows]:
         """Cut a global batch into this process's parts, one for each accumulated backward pass."""
         if batch % (self.world * accumulate):
             raise SparringError(
                 f"a batch of {batch} rows cannot be cut into {self.world} processes of {accumulate} parts",
-                where="stages.*.batch",
+                where=where,
                 remedy=f"make it a multiple of {self.world * accumulate}",
             )
         size = batch // (self.world * accumulate)

@@ -33,7 +33,12 @@ from sparring.training.stage import Stage
 if TYPE_CHECKING:
     from sparring.training.run import Run
 
+HEARD = 6
+"""How many sounds are kept beside a preview."""
+
 RECIPE, ENVIRONMENT, CONFIG = "recipe.yaml", "environment.json", "config.json"
+_PARTS = {"callbacks", "ledger", "optimizers", "objective", "terms", "feed"}  # of a checkpoint's state
+_MISFITS = (KeyError, ValueError, TypeError, AttributeError, IndexError)  # raised by state that is another's
 
 
 # ---- the folder ----
@@ -54,9 +59,6 @@ def create(
 ) -> None:
     """Make a run's folder, with the resolved recipe and the environment; it gets its name when both are in it."""
     beside = folder.with_name(f"{UNFINISHED}{folder.name}")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
-    write_recipe(beside, recipe)
     environment = {
         "sparring": __version__,
         "python": platform.python_version(),
@@ -72,8 +74,17 @@ def create(
         "command": sys.argv[1:],
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
-    (beside / ENVIRONMENT).write_text(json.dumps(environment, indent=1), encoding="utf-8")
-    beside.rename(folder)
+    try:
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir(parents=True)
+        write_recipe(beside, recipe)
+        (beside / ENVIRONMENT).write_text(json.dumps(environment, indent=1), encoding="utf-8")
+        beside.rename(folder)
+    except OSError as cause:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise CheckpointError(
+            f"the run's folder cannot be made: {cause.strerror}", where=str(folder), remedy="choose another --out"
+        ) from cause
 
 
 def write_recipe(folder: Path, recipe: Recipe) -> None:
@@ -174,18 +185,23 @@ def load(run: Run, path: Path) -> dict[str, Any]:
         run.averages[role] = MovingAverage(run.networks[role], 0.0)
         checkpoint.load_weights(run.averages[role].network, file, role=role)
     state = checkpoint.read_state(path)
+    if not state.keys() >= _PARTS:
+        raise _foreign(path, "parts of it are missing")
     run.metrics = dict(state.get("metrics", run.metrics))
     run.metric_better = dict(state.get("metric_better", {}))
-    for name, callback in run.callbacks:
-        if name in state["callbacks"] and hasattr(callback, "load_state_dict"):
-            callback.load_state_dict(state["callbacks"][name])
+    try:
+        for name, callback in run.callbacks:
+            if name in state["callbacks"] and hasattr(callback, "load_state_dict"):
+                callback.load_state_dict(state["callbacks"][name])
+    except _MISFITS as cause:
+        raise _foreign(path, f"{type(cause).__name__}: {cause}") from cause
     return state
 
 
 def restore(run: Run, stage: Stage, state: Mapping[str, Any]) -> None:
     """Return a stage to a checkpoint's state."""
-    run.ledger.load_state_dict(state["ledger"])
     try:
+        run.ledger.load_state_dict(state["ledger"])
         for role, optimizer in stage.optimizers.items():
             built = [dict(group) for group in optimizer.param_groups]
             optimizer.load_state_dict(state["optimizers"][role])
@@ -199,12 +215,16 @@ def restore(run: Run, stage: Stage, state: Mapping[str, Any]) -> None:
                 entry.term.load_state_dict(state["terms"][entry.name])
         if state["feed"]:
             stage.feed.load_state_dict(state["feed"])
-    except (KeyError, ValueError) as cause:
-        raise CheckpointError(
-            f"the checkpoint's state does not fit stage '{stage.name}': {cause}",
-            where=str(run.folder),
-            remedy="resume with the recipe that the run was started with",
-        ) from cause
+    except _MISFITS as cause:
+        raise _foreign(run.folder, f"stage '{stage.name}', {type(cause).__name__}: {cause}") from cause
+
+
+def _foreign(where: Path, why: str) -> CheckpointError:
+    return CheckpointError(
+        f"the checkpoint's state does not fit this run: {why}",
+        where=str(where),
+        remedy="resume with the recipe that the run was started with, or delete the checkpoint to use the one before",
+    )
 
 
 def best_checkpoint(run: Run) -> Path | None:
@@ -232,6 +252,10 @@ def write_preview(space: Space, samples: Batch, target: Path) -> None:
         target.with_suffix(".txt").write_text(shown, encoding="utf-8")
     else:
         shown.save(target.with_suffix(".png"))
+    if space.audible:
+        heard = target.with_suffix("") if target.name == "real" else target.parent
+        heard.mkdir(exist_ok=True)
+        space.save(samples.sample[:HEARD], heard)
 
 
 def real_preview(run: Run) -> None:

@@ -181,6 +181,7 @@ class Run:
                 # A last verdict that cannot be written must not hide why the run failed.
                 with suppress(OSError) if error is not None else nullcontext():
                     self.hooks.sparring_run_end(run=self, error=error)
+                    self.journal.write("end", step=self.step, reason=str(error or self.result().reason).split("\n")[0])
             self._finish()
 
     def enter_stage(self) -> Stage:
@@ -286,7 +287,9 @@ class Run:
         )
         evaluation.check_best(self.recipe, self.metric_better)
         self._evaluated_at = self.step
-        self.journal.write("evaluate", step=self.step, stage=self.stage.name, values=self.metrics)
+        self.journal.write(
+            "evaluate", step=self.step, stage=self.stage.name, values=self.metrics, better=self.metric_better
+        )
         self.hooks.sparring_evaluate(run=self, step=self.step, metrics=self.metrics)
         # Evaluation is not training time.
         self._clock, self._clock_step = time.perf_counter(), self.step

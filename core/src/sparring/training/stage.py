@@ -35,7 +35,7 @@ class Stage:
     accumulate: int
     objective: Objective
     updates: tuple[Update, ...]
-    feed: Feed
+    feed: Feed = field(init=False, repr=False)
     optimizers: dict[str, Optimizer] = field(default_factory=dict)
     clips: dict[str, float] = field(default_factory=dict)
     constraints: dict[str, list[Constraint]] = field(default_factory=dict)

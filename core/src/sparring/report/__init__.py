@@ -1,0 +1,1 @@
+"""Reports: one self-contained HTML page that says how a run went."""
