@@ -17,7 +17,7 @@ from sparring.plugins.options import ComponentSpec
 from sparring.plugins.registry import Registry
 from sparring.recipes import source
 from sparring.recipes.check import resolve
-from sparring.recipes.schema import NetworkSpec, Recipe
+from sparring.recipes.schema import InitializeFrom, NetworkSpec, Recipe
 from sparring.report.page import write_report
 from sparring.trained import Trained, load
 from sparring.training import checkpoint, record, resuming
@@ -60,7 +60,9 @@ def train(
     given = dict(networks or {})
     resolved = resolve(values, registry, given=given, given_data=data is not None)
     for role in given:
-        resolved.networks[role] = NetworkSpec(use=GIVEN)
+        init = resolved.networks[role].init if role in resolved.networks else None
+        # An initialiser is left out: the weights of a module that is handed over are its owner's affair.
+        resolved.networks[role] = NetworkSpec(use=GIVEN, init=init if isinstance(init, InitializeFrom) else None)
     if data is not None:
         resolved.data = ComponentSpec(use=GIVEN)
     folder = Path(out) if out is not None else Path("runs") / resolved.name.replace("/", "-")

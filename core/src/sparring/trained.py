@@ -58,13 +58,8 @@ class Trained:
         self.networks: dict[str, nn.Module] = {}
         for role, spec in self.recipe.networks.items():
             given = networks.get(role)
-            if given is None and spec.use == GIVEN:
-                raise CheckpointError(
-                    f"the network '{role}' was handed over as an object",
-                    where=str(folder),
-                    remedy=f"pass it again: sparring.load({str(folder)!r}, networks={{'{role}': …}})",
-                )
-            network = self._builder.network(role, spec, as_network(given, role) if given else None, weights=False)
+            taken = None if given is None else as_network(given, role)
+            network = self._builder.network(role, spec, taken, weights=False)
             checkpoint.load_weights(network, _weights(folder, role), role=role)
             self.networks[role] = network.eval().requires_grad_(False).to(self.device)
 
@@ -105,12 +100,24 @@ class Trained:
             known = ", ".join(self.conditions) or "none: the run is unconditional"
             raise SparringError(f"there is no condition '{name}'", where="condition", remedy=f"its conditions: {known}")
         if isinstance(value, Tensor) and value.dim() == len(self.conditions[name].shape) + 1:
+            if len(value) != count:
+                raise SparringError(
+                    f"the condition '{name}' has {len(value)} rows for {count} samples",
+                    where="condition",
+                    remedy="give one row a sample, or a single value for all",
+                )
             return value
         one = self.conditions[name].encode(value)
         return one.expand(count, *one.shape)
 
     def _data(self) -> AnyData:
         """Build the data that the recipe names."""
+        if self.recipe.data.use == GIVEN:
+            raise SparringError(
+                "the run's data were handed over as an object, and are not at hand",
+                where=str(self.folder),
+                remedy="to generate, give every condition; to evaluate, read the run's last evaluation in metrics.jsonl",
+            )
         data: AnyData = self._registry.build("data", self.recipe.data, "data")
         return data
 

@@ -11,7 +11,7 @@ from sparring.errors import PluginError, Problem, RecipeError
 from sparring.plugins.problems import problems_of
 from sparring.plugins.registry import Registry
 from sparring.recipes.salvage import salvage
-from sparring.recipes.schema import Best, CallbackSpec, InitializeFrom, NetworkSpec, Recipe
+from sparring.recipes.schema import GIVEN, Best, CallbackSpec, InitializeFrom, NetworkSpec, Recipe
 
 DEFAULT_CALLBACKS = ("convergence", "collapse")
 NETWORK_KINDS = ("generator", "discriminator", "network")
@@ -68,6 +68,12 @@ def check_components(
 
     for kind, spec, where in _components(recipe, given_data=given_data):
         use = spec if isinstance(spec, str) else getattr(spec, "use", None)
+        if use == GIVEN and kind in ("network", "data"):
+            role = where.removeprefix("networks.")
+            if kind == "data" or role not in given:
+                again = "data=…" if kind == "data" else f"networks={{'{role}': …}}"
+                problems.append(Problem(where, "it was handed over as an object", f"pass it again: {again}"))
+            continue
         if not isinstance(use, str) or use.split("/")[0] in missing:  # said once, under needs, or by the schema
             continue
         if kind != "network":

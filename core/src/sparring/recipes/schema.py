@@ -14,6 +14,9 @@ from sparring.plugins.options import ComponentSpec
 
 SCHEMA_VERSION = 1
 
+GIVEN = "given"
+"""What a run's recipe says of a network or data that was handed over as an object."""
+
 Positive = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
 
