@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
 
 from torch import Tensor, nn
 
@@ -11,10 +12,8 @@ from sparring.errors import SparringError
 from sparring.interfaces.data import Condition, Data, StreamingData
 from sparring.interfaces.discriminator import Critique, Discriminator
 from sparring.interfaces.generator import Generated, Generator
+from sparring.recipes.schema import GIVEN as GIVEN
 from sparring.spaces.array import ArraySpace
-
-GIVEN = "given"
-"""What a run's recipe says of a network or data that was handed over as an object."""
 
 HELD_OUT = 0.1
 """The share of a tensor's rows that metrics see and training does not."""
@@ -27,24 +26,38 @@ class PlainGenerator(Generator):
         super().__init__()
         self.module, self.latent_shape = module, latent_shape
         self._conditional = _takes(module, 2)
+        _keep_names(self)
 
     def forward(self, latent: Tensor | None, condition: Condition) -> Generated | Tensor:
         """Call the module with the latent, and with the condition where it takes one."""
         made: Generated | Tensor = self.module(latent, condition) if self._conditional else self.module(latent)
         return made
 
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, nn.Parameter]]:
+        """Name the parameters as the module does."""
+        return self.module.named_parameters(prefix, recurse, remove_duplicate)
+
 
 class PlainDiscriminator(Discriminator):
-    """A plain module as a discriminator."""
+    """A plain module as a discriminator. Its weights keep their names."""
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
         self.module, self._conditional = module, _takes(module, 2)
+        _keep_names(self)
 
     def forward(self, sample: Tensor, condition: Condition, lengths: Tensor | None = None) -> Critique | Tensor:
         """Call the module with the sample, and with the condition where it takes one."""
         opinion: Critique | Tensor = self.module(sample, condition) if self._conditional else self.module(sample)
         return opinion
+
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, nn.Parameter]]:
+        """Name the parameters as the module does."""
+        return self.module.named_parameters(prefix, recurse, remove_duplicate)
 
 
 def as_network(module: nn.Module, role: str) -> nn.Module:
@@ -67,11 +80,11 @@ def as_network(module: nn.Module, role: str) -> nn.Module:
     return PlainDiscriminator(module)
 
 
-def as_data(data: Data | StreamingData | Tensor) -> Data | StreamingData:
+def as_data(data: object) -> Data | StreamingData:
     """Return data, where a tensor ``(N, …)`` of floating-point samples was given."""
     if isinstance(data, (Data, StreamingData)):
         return data
-    if data.dim() < 2 or not data.is_floating_point():
+    if not isinstance(data, Tensor) or data.dim() < 2 or not data.is_floating_point():
         raise SparringError(
             "data must be Data or a floating-point tensor of samples (N, …)", where="data", remedy="convert it"
         )
@@ -84,6 +97,22 @@ class TensorData(MemoryData):
     def __init__(self, sample: Tensor) -> None:
         held_out = hold_out(len(sample), HELD_OUT)
         super().__init__(ArraySpace(list(sample.shape[1:])), sample, held_out={"test": held_out})
+
+
+def _keep_names(network: nn.Module) -> None:
+    """Leave the wrapper out of the names of saved weights, so that the module alone can load them."""
+    network.register_state_dict_post_hook(_unwrap_names)
+    network.register_load_state_dict_pre_hook(_wrap_names)
+
+
+def _unwrap_names(network: nn.Module, state: dict[str, Tensor], prefix: str, metadata: object) -> None:
+    for name in [name for name in state if name.startswith(f"{prefix}module.")]:
+        state[prefix + name.removeprefix(f"{prefix}module.")] = state.pop(name)
+
+
+def _wrap_names(network: nn.Module, state: dict[str, Tensor], prefix: str, *details: object) -> None:
+    for name in [name for name in state if name.startswith(prefix)]:
+        state[f"{prefix}module.{name.removeprefix(prefix)}"] = state.pop(name)
 
 
 def _takes(module: nn.Module, count: int) -> bool:

@@ -116,7 +116,7 @@ class Trained:
             raise SparringError(
                 "the run's data were handed over as an object, and are not at hand",
                 where=str(self.folder),
-                remedy="to generate, give every condition; to evaluate, read the run's last evaluation in metrics.jsonl",
+                remedy="give every condition to generate; the run's own evaluations are in metrics.jsonl",
             )
         data: AnyData = self._registry.build("data", self.recipe.data, "data")
         return data

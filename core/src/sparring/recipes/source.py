@@ -78,12 +78,13 @@ class Listed:
 
 def installed() -> list[Listed]:
     """List the recipes of every installed recipe package, importing nothing but those packages' names."""
-    found: dict[str, Listed] = {}
+    found: dict[Path, Listed] = {}
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
         for folder in _folders(point):
             for path in sorted(folder.rglob("*.yaml")):
                 name = path.relative_to(folder).with_suffix("").as_posix()
-                found.setdefault(name, Listed(name, path, point.dist.name if point.dist else point.value))
+                # By path: an editable install may be found twice.
+                found.setdefault(path, Listed(name, path, point.dist.name if point.dist else point.value))
     return sorted(found.values(), key=lambda listed: listed.name)
 
 
@@ -100,10 +101,17 @@ def find(name: str) -> Path:
         raise SparringError(
             f"there is no recipe file '{name}'", remedy="check the path, or `sparring recipes` for names"
         )
-    names = {listed.name: listed.path for listed in installed()}
-    if name in names:
-        return names[name]
-    near = difflib.get_close_matches(name, list(names), 1) or [known for known in names if known.endswith(f"/{name}")]
+    known = installed()
+    named = [listed for listed in known if listed.name == name]
+    if len(named) > 1:
+        packages = " and ".join(sorted(listed.package for listed in named))
+        raise SparringError(
+            f"the recipe '{name}' is claimed by {packages}", remedy="give the path of the one that you mean, as a file"
+        )
+    if named:
+        return named[0].path
+    names = [listed.name for listed in known]
+    near = difflib.get_close_matches(name, names, 1) or [other for other in names if other.endswith(f"/{name}")]
     hint = f"; did you mean '{near[0]}'?" if near else ""
     raise SparringError(
         f"there is no recipe '{name}'{hint}", remedy="`sparring recipes` lists them; or give a .yaml file"

@@ -192,11 +192,10 @@ def full_disk(cause: Exception, run: Path) -> CheckpointError:
         full = full or (isinstance(cause, RuntimeError) and shutil.disk_usage(run).free < _NEXT_TO_NOTHING)
     saved = listed(run)
     last = f"the last good checkpoint is {saved[-1].name}" if saved else "nothing had been saved before"
-    again = f"`sparring resume {run}`" if saved else "remove the folder and train anew"
     return CheckpointError(
         f"{'the disk is full' if full else f'a file could not be read or written ({cause})'}; {last}",
         where=str(run),
-        remedy=f"{'free some space' if full else 'mend the cause'}, then {again}",
+        remedy=f"{'free some space' if full else 'mend the cause'}, then `sparring resume {run}`",
     )
 
 

