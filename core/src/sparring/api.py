@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from sparring.errors import CheckpointError, SparringError
 from sparring.interfaces.data import Data, StreamingData
 from sparring.interfaces.trainer import Result, Trainer
-from sparring.plain import GIVEN, as_data, as_network
+from sparring.plain import as_data, as_network
 from sparring.plugins.options import ComponentSpec
 from sparring.plugins.registry import Registry
 from sparring.recipes import source
 from sparring.recipes.check import resolve
-from sparring.recipes.schema import InitializeFrom, NetworkSpec, Recipe
+from sparring.recipes.schema import GIVEN, InitializeFrom, NetworkSpec, Recipe
 from sparring.report.page import write_report
 from sparring.trained import Trained, load
 from sparring.training import checkpoint, record, resuming
@@ -118,7 +118,11 @@ def resume(
     torch.set_num_threads(resolved.threads or int(environment["threads"]))
     chosen = resuming.choose_checkpoint(folder, step)
     if chosen is None:  # killed before the first checkpoint: nothing is lost by starting again
-        return _fit(_prepare(resolved, folder, registry, parallel, given, data, listeners, fresh=False), registry)
+        if out is not None:
+            raise CheckpointError("this run has no checkpoint to branch from", where=str(folder), remedy="resume it")
+        run = _prepare(resolved, folder, registry, parallel, given, data, listeners, fresh=False)
+        run.begin_anew()
+        return _fit(run, registry)
     manifest = checkpoint.read_manifest(chosen)
     resuming.check_identity(manifest, resolved, chosen)
     target = folder if out is None else Path(out)

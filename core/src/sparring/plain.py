@@ -12,7 +12,6 @@ from sparring.errors import SparringError
 from sparring.interfaces.data import Condition, Data, StreamingData
 from sparring.interfaces.discriminator import Critique, Discriminator
 from sparring.interfaces.generator import Generated, Generator
-from sparring.recipes.schema import GIVEN as GIVEN
 from sparring.spaces.array import ArraySpace
 
 HELD_OUT = 0.1
@@ -101,8 +100,8 @@ class TensorData(MemoryData):
 
 def _keep_names(network: nn.Module) -> None:
     """Leave the wrapper out of the names of saved weights, so that the module alone can load them."""
-    network.register_state_dict_post_hook(_unwrap_names)
-    network.register_load_state_dict_pre_hook(_wrap_names)
+    network.register_state_dict_post_hook(_unwrap_names)  # type: ignore[no-untyped-call]
+    network.register_load_state_dict_pre_hook(_wrap_names)  # type: ignore[no-untyped-call]
 
 
 def _unwrap_names(network: nn.Module, state: dict[str, Tensor], prefix: str, metadata: object) -> None:

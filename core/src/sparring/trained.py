@@ -6,15 +6,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from sparring.errors import CheckpointError, SparringError
 from sparring.interfaces.data import Batch
 from sparring.interfaces.space import Space
-from sparring.plain import GIVEN, as_network
+from sparring.plain import as_network
 from sparring.plugins.registry import Registry
 from sparring.recipes import source
 from sparring.recipes.check import resolve
+from sparring.recipes.schema import GIVEN
 from sparring.training import checkpoint, evaluation, record
 from sparring.training.build import AnyData, Builder
 from sparring.training.generate import conditions_for, generate, generator_role, only_labels
@@ -54,7 +56,9 @@ class Trained:
         self.space: Space = _space(registry, spaces["sample"])
         self.conditions = {name: _space(registry, one) for name, one in spaces["conditions"].items()}
         self._builder = Builder(self.recipe, registry, space=self.space, conditions=self.conditions)
-        self.device = Parallel.start(self.recipe.device).device
+        # A run that was trained on a GPU must load where there is none.
+        here = "cpu" if self.recipe.device.startswith("cuda") and not torch.cuda.is_available() else self.recipe.device
+        self.device = Parallel.start(here).device
         self.networks: dict[str, nn.Module] = {}
         for role, spec in self.recipe.networks.items():
             given = networks.get(role)

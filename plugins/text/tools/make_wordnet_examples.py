@@ -31,7 +31,8 @@ QUOTED = re.compile(r'"([^"]+)"')
 # Letters, digits and the marks of plain prose. What has others is left out: brackets of editors, sums, formulas, and
 # quotations within quotations, whose marks WordNet sets as `this'.
 PLAIN = re.compile(r"[A-Za-z0-9 ',.;:?!-]+")
-QUOTE_WITHIN = re.compile(r"(?:^|\s)'|[^s]'(?:\s|$)")  # other than a plural's possessive: "the boys' room"
+# Quotations in single quotes, which are told from a plural's possessive ("the boys' room"), and omissions.
+UNPLAIN = re.compile(r"(?:^|\s)'|[^s]'(?:\s|$)|[.]{2}")
 SENTENCE_END = re.compile(r"(?:\s*[.,;:])+$")
 
 
@@ -75,7 +76,7 @@ def examples(folder: Path) -> Iterator[str]:
 def clean(raw: Iterable[str]) -> list[str]:
     """Return the sentences to keep, each once, in alphabetical order."""
     plain = [SENTENCE_END.sub("", " ".join(text.split())) for text in raw]
-    plain = [text for text in plain if PLAIN.fullmatch(text) and not QUOTE_WITHIN.search(text)]
+    plain = [text for text in plain if PLAIN.fullmatch(text) and not UNPLAIN.search(text)]
     kept = {}
     for text in lower_beginnings(plain):
         if FEWEST_WORDS <= len(text.split()) <= MOST_WORDS:
@@ -94,7 +95,7 @@ def lower_beginnings(sentences: list[str]) -> Iterator[str]:
         first = found.group() if found else ""
         is_name = inside[first] > inside[first.lower()]
         # "I", and abbreviations such as "NATO", keep their capitals; so does a word that stands nowhere else.
-        lowered = first if is_name or first.isupper() and first != "A" else first.lower()
+        lowered = first if is_name or (first.isupper() and first != "A") else first.lower()
         yield lowered + text[len(first) :]
 
 
@@ -108,7 +109,8 @@ def describe(package: Path, count: int) -> str:
 
 `sentences.txt.xz` holds {count:,} examples of usage from **WordNet 3.0**, Princeton University, 2006.
 Copyright 1996-2012 Cognitive Science Laboratory, Princeton University.
-The licence, as the Debian package carries it, is in `LICENCE.txt`; it allows any use.
+The licence, as the Debian package carries it, is in `LICENCE.txt`; it allows any use. What that file says of `debian/*`
+concerns Debian's own packaging files, none of which are here.
 
 They were taken from Debian's package `{PACKAGE}`, version {version}
 (SHA-256 of the package: `{digest}`),

@@ -238,6 +238,10 @@ class Run:
         self._pending = record.load(self, path)
         self._journal_end = manifest.journal
 
+    def begin_anew(self) -> None:
+        """Start from nothing in a folder that holds a run without a checkpoint."""
+        self._journal_end = 0
+
     def result(self) -> Result:
         """Say how the run ended."""
         interrupted = self.stopping and not self.stop_reason
