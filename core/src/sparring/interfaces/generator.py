@@ -49,7 +49,10 @@ class Generator(nn.Module, ABC):
 
 
 class SequenceGenerator(Generator):
-    """A generator of token sequences with a likelihood. ``n`` rows are the rows of the condition."""
+    """A generator of token sequences with a likelihood. ``n`` rows are the rows of the condition.
+
+    Token 0 is padding. ``lengths`` count the token that ends a sequence, where there is one.
+    """
 
     @abstractmethod
     def log_prob(self, tokens: Tensor, condition: Condition, lengths: Tensor | None = None) -> Tensor:

@@ -76,27 +76,33 @@ class Objective(ABC):
 
     own_updates: tuple[Update, ...]
     weighted: tuple[WeightedTerm, ...] = ()
+    _derived: tuple[Update, ...] = ()
+    _homes: Mapping[str, str] = {}  # the update of each term, by the term's name
 
     @property
     def updates(self) -> tuple[Update, ...]:
         """List the updates of one training step."""
-        updates = list(self.own_updates)
-        for entry in self.weighted:
-            if not any(_covers(update, entry) for update in updates):
-                updates.append(Update(f"{'+'.join(entry.term.trains)}/{entry.name}", entry.term.trains, entry.every))
-        return tuple(updates)
+        return (*self.own_updates, *self._derived)
 
     def attach(self, weighted: Sequence[WeightedTerm]) -> None:
-        """Take over the stage's terms."""
-        self.weighted = tuple(weighted)
+        """Take over the stage's terms. Each joins the first update that trains the same roles equally often."""
+        self.weighted, self._derived = tuple(weighted), ()
+        homes: dict[str, str] = {}
+        for entry in self.weighted:
+            home = next((update for update in self.updates if _covers(update, entry)), None)
+            if home is None:
+                home = Update(f"{'+'.join(entry.term.trains)}/{entry.name}", entry.term.trains, entry.every)
+                self._derived = (*self._derived, home)
+            homes[entry.name] = home.name
+        self._homes = homes
 
     @abstractmethod
     def terms(self, update: Update, context: Context) -> Mapping[str, Tensor]:
-        """Return the named loss terms, scalars, of one of ``own_updates``."""
+        """Return the named loss terms, scalars, of one of ``own_updates``; none: there is nothing to learn yet."""
 
     def losses(self, update: Update, context: Context) -> dict[str, Tensor]:
         """Return all loss terms of an update: the objective's own and the stage's, each times its weight."""
-        entries = [entry for entry in self.weighted if _covers(update, entry)]
+        entries = [entry for entry in self.weighted if self._homes[entry.name] == update.name]
         for entry in entries:
             entry.term.prepare(context)
         values = dict(self.terms(update, context)) if update in self.own_updates else {}

@@ -22,7 +22,8 @@ class Reinforce(Objective):
         reward: Scores each sampled sequence.
         generator: The role of a ``SequenceGenerator``.
         baseline_decay: The share that the old baseline, a moving mean of rewards, keeps at each update.
-        temperature: The temperature at which sequences are sampled.
+        temperature: The temperature at which sequences are sampled. Away from 1 the policy that is scored is not quite
+            the one that was sampled, which biases the gradient.
     """
 
     def __init__(

@@ -42,6 +42,8 @@ class StagedTrainer(Trainer):
             if run.stage_step % update.every:
                 continue
             for repeat in range(update.repeat):
+                # What no update goes on with is let go of first: its graphs and features are memory.
+                contexts = contexts if update.continues else []
                 contexts = self.update(run, stage, update, repeat, contexts)
         for role, average in run.averages.items():
             average.follow(run.networks[role], stage.batch, (run.stage_step + 1) * stage.batch)
@@ -59,10 +61,14 @@ class StagedTrainer(Trainer):
                 seed_layers(device, run.recipe.seed, stage.index, *place, part, run.parallel.rank, "layers")
                 with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
                     terms = stage.objective.losses(update, context)
+                if not terms:
+                    continue
                 # A lazy update stands for the steps it skipped; accumulated parts make one mean.
                 loss = torch.stack([term.float() for term in terms.values()]).sum() * (update.every / stage.accumulate)
                 loss.backward()  # type: ignore[no-untyped-call]
                 run.ledger.record(run.stage_step, update.name, {**terms, **context.recorded})
+        if not terms:
+            return contexts
         run.parallel.average_gradients(parameters)
         for role in update.trains:
             if role in stage.clips:
