@@ -37,41 +37,6 @@ MODELS: tuple[tuple[str, str, type[BaseModel]], ...] = (
 )
 
 # What the schema leaves to the reader, because it is plain to whoever reads the code.
-SAID_HERE = {
-    ("Recipe", "schema"): "The version of this format.",
-    ("Recipe", "name"): "The recipe's name; with dashes for slashes it names the run's folder.",
-    ("Recipe", "summary"): "One line for listings.",
-    ("Recipe", "seed"): "Decides first weights, the order of the data and all noise.",
-    ("Recipe", "precision"): "`bf16` computes losses under autocast; weights stay in fp32.",
-    ("Recipe", "memory_format"): "How networks and batches of images lie in memory; `channels_last` can be faster.",
-    ("Recipe", "trainer"): "What trains the run.",
-    ("Recipe", "data"): "The data: a component of the kind data.",
-    ("Recipe", "networks"): "The networks, by role.",
-    ("Recipe", "stages"): "What is trained, one after another.",
-    ("Recipe", "evaluate"): "Without it nothing is scored.",
-    ("Recipe", "checkpoint"): "When training state is saved, and how much of it is kept.",
-    ("Recipe", "samples"): "Without it no samples are drawn during training.",
-    ("Recipe", "log"): "How often losses are written down.",
-    ("Recipe", "callbacks"): "`convergence` and `collapse` are added unless they are named here.",
-    ("TermSpec", "weight"): "What the term's value is multiplied by.",
-    ("StageSpec", "name"): "Its name in logs: letters, digits, `-` and `_`.",
-    ("StageSpec", "objective"): "What is trained, and how: a component of the kind objective.",
-    ("StageSpec", "terms"): "Further addends of the objective's losses.",
-    ("StageSpec", "steps"): "The stage's length in training steps.",
-    ("StageSpec", "optimizers"): "One for each role that the stage trains.",
-    ("StageSpec", "ema"): "Moving averages by role: a decay for each step, or a half-life in samples.",
-    ("StageSpec", "constraints"): "By role, what is applied to a network after each of its optimiser steps.",
-    ("StageSpec", "schedules"): "By path, values that change with the step.",
-    ("StageSpec", "data"): "Data for this stage alone, in place of the recipe's.",
-    ("Evaluate", "every"): "Evaluate in every n-th step, before the first and after the last.",
-    ("Evaluate", "metrics"): "Components of the kind metric.",
-    ("Checkpoint", "every"): "Save in every n-th step, before the first, and at the end of each stage.",
-    ("Checkpoint", "keep"): "How many of the newest to keep, or `{best: METRIC}`.",
-    ("Samples", "every"): "Draw in every n-th step, before the first and after the last.",
-    ("Samples", "count"): "How many samples are drawn.",
-    ("Log", "every"): "Write in every n-th step.",
-    ("CallbackSpec", "enabled"): "`false` switches it off; so a default callback can be left out.",
-}
 
 RECIPE_PAGE = f"""{NOTICE}
 
@@ -136,7 +101,7 @@ def _keys(model: type[BaseModel]) -> Iterator[tuple[str, str, str, str]]:
     shapes = model.model_json_schema(by_alias=True)
     for name, field in model.model_fields.items():
         key = field.alias or name
-        said = field.description or SAID_HERE.get((model.__name__, key))
+        said = field.description
         if key == "use":
             said = "The component's name."
         assert said, f"{model.__name__}.{key} is not described: say what it is in the schema"

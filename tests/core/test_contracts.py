@@ -61,6 +61,10 @@ class TestConvergence(CallbackContract):
     name = "convergence"
 
 
+class TestTensorBoard(CallbackContract):
+    name = "tensorboard"
+
+
 class TestWeightClip(ConstraintContract):
     name = "weight-clip"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -158,6 +159,7 @@ def _prepare(
     if recipe.threads is not None:
         torch.set_num_threads(recipe.threads)
     if recipe.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA is first used
         torch.use_deterministic_algorithms(True)
     built: AnyData = as_data(data) if data is not None else registry.build("data", recipe.data, "data")
     given = {role: as_network(network, role) for role, network in networks.items()}

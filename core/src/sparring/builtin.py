@@ -9,6 +9,7 @@ plugin = Plugin("core")
 _COMPONENTS = {
     "callback": [
         ("collapse", "callbacks.collapse:Collapse", "Warn of mode collapse and of a critic that no longer teaches"),
+        ("tensorboard", "callbacks.tensorboard:TensorBoard", "Write curves for TensorBoard (the extra `tensorboard`)"),
         ("convergence", "callbacks.convergence:Convergence", "Judge whether a run still improves; stop it if asked"),
     ],
     "constraint": [("weight-clip", "training.constraints:WeightClip", "Clip each weight (WGAN)")],

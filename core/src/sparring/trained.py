@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,9 @@ class Trained:
         self.networks: dict[str, nn.Module] = {}
         for role, spec in self.recipe.networks.items():
             given = networks.get(role)
-            taken = None if given is None else as_network(given, role)
+            taken = (
+                None if given is None else as_network(copy.deepcopy(given), role)
+            )  # the caller's own may be trained on
             network = self._builder.network(role, spec, taken, weights=False)
             checkpoint.load_weights(network, _weights(folder, role), role=role)
             self.networks[role] = network.eval().requires_grad_(False).to(self.device)
@@ -97,7 +100,7 @@ class Trained:
         network = self.networks[generator_role(self.networks)]
         held_out = data.split(self.recipe.evaluate.split)
         seed = self.recipe.seed
-        return evaluation.evaluate(network, held_out, self.recipe.evaluate, builder.metrics(), seed, self.device)[0]
+        return evaluation.evaluate(network, held_out, self.recipe.evaluate, builder.metrics(), seed, self.device).values
 
     def _condition(self, name: str, value: Any, count: int) -> Tensor:
         if name not in self.conditions:

@@ -124,6 +124,15 @@ class Collapse:
                 level=KINDS[worst].level,
             )
             return
+        suspected = [KINDS[kind].present for kind, one in self._episodes.items() if one.seen]
+        if suspected:
+            run.note(
+                SOURCE,
+                f"in the last draw {' and '.join(suspected)}, and one draw is too few to be sure; {figures}",
+                remedy="look at the samples; train on, or draw more often: `samples: {every: …}`",
+                level="warning",
+            )
+            return
         passed = [f"{KINDS[kind].present} (from step {one.since})" for kind, one in self._episodes.items() if one.times]
         history = f"; for a while, {' and '.join(passed)}" if passed else ""
         run.note(SOURCE, f"no collapse: {figures}{history}", level="good")

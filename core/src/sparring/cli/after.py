@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def generate(
     folder: RunFolder,
     count: Annotated[int, typer.Option(min=1, help="How many samples.")] = 64,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same samples.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same samples.")] = 0,
     out: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Where they are written.", show_default="DIR/generated")
     ] = None,

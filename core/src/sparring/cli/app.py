@@ -9,7 +9,7 @@ import typer
 from typer.main import get_command
 
 from sparring import __version__
-from sparring.cli import after, data, output, plugins, recipes, run
+from sparring.cli import after, data, demo, output, plugins, recipes, run
 
 RECIPES, RUNS, EXTENSIONS = "Recipes", "Runs", "Plugins and data"
 
@@ -19,7 +19,7 @@ _COMMANDS: tuple[tuple[str, str, Callable[..., None]], ...] = (
     (RECIPES, "copy", recipes.copy),
     (RECIPES, "check", recipes.check),
     (RECIPES, "schema", recipes.schema),
-    (RUNS, "demo", run.demo),
+    (RUNS, "demo", demo.demo),
     (RUNS, "run", run.train),
     (RUNS, "resume", run.resume),
     (RUNS, "generate", after.generate),

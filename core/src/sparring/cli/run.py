@@ -1,4 +1,4 @@
-"""Commands that train: run, resume, and the demo."""
+"""Commands that train: run and resume."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ from sparring.errors import SparringError
 if TYPE_CHECKING:
     from sparring.interfaces.trainer import Result
 
-DEMO_RECIPE = "image/dcgan-digits"
-DEMO_FOLDER = Path("runs/demo")
 INTERRUPTED = 130
 
 RunFolder = Annotated[Path, typer.Argument(metavar="DIR", help="A run's folder.")]
@@ -35,7 +33,7 @@ def train(
     """Train a recipe."""
     from sparring import api
 
-    result = api.train(name, out=out, overrides=overrides or (), plugins=plugin or (), listeners=_listeners())
+    result = api.train(name, out=out, overrides=overrides or (), plugins=plugin or (), listeners=listeners())
     conclude(result, as_json=as_json)
 
 
@@ -62,28 +60,9 @@ def resume(
     from sparring import api
 
     result = api.resume(
-        folder, overrides=overrides or (), step=step, out=out, plugins=plugin or (), listeners=_listeners()
+        folder, overrides=overrides or (), step=step, out=out, plugins=plugin or (), listeners=listeners()
     )
     conclude(result, as_json=as_json)
-
-
-def demo(out: Annotated[Path, typer.Option(metavar="DIR", help="The run's folder.")] = DEMO_FOLDER) -> None:
-    """Train a small GAN on handwritten digits, from nothing to a report."""
-    again = "sparring demo" if out == DEMO_FOLDER else f"sparring demo --out {out}"
-    if (out / "final").is_dir():
-        output.tell(f"the demo is trained already, in {out}; to train it again, remove that folder and run `{again}`")
-        _show_report(out)
-        return
-    from sparring import api
-
-    if (out / "recipe.yaml").is_file():
-        output.tell(f"{out} holds a demo that was stopped; going on with it")
-        result = api.resume(out, listeners=_listeners())
-    else:
-        output.tell(f"training the recipe '{DEMO_RECIPE}' in {out}; Ctrl-C stops it, and `{again}` goes on")
-        result = api.train(DEMO_RECIPE, out=out, listeners=_listeners())
-    conclude(result, as_json=False, resume=again)
-    _show_report(out)
 
 
 def conclude(result: Result, *, as_json: bool, resume: str = "") -> None:
@@ -113,16 +92,8 @@ def conclude(result: Result, *, as_json: bool, resume: str = "") -> None:
         raise typer.Exit(INTERRUPTED)
 
 
-def _show_report(folder: Path) -> None:
-    path = folder / "report.html"
-    if not path.is_file():  # written when training ends; somebody may have removed it
-        from sparring.report.page import write_report
-
-        path = write_report(folder)
-    output.write(f"report: {path}")
-
-
-def _listeners() -> list[object]:
+def listeners() -> list[object]:
+    """Return the progress display, which watches a run."""
     from sparring.callbacks.progress import Progress
 
     return [Progress(output.error_console())]

@@ -52,7 +52,7 @@ packages = ["src/{package}"]
 
 README = """# sparring-{name}
 
-A plugin for [Sparring](https://pypi.org/project/sparring/) with one generator, `{name}/mlp`.
+A plugin for Sparring with one generator, `{name}/mlp`.
 
 ```sh
 pip install --editable .

@@ -32,10 +32,15 @@ def write_report(folder: Path) -> Path:
     Returns:
         The page's path.
     """
+    return write_joint_report([folder], folder)
+
+
+def write_joint_report(runs: Sequence[Path], folder: Path) -> Path:
+    """Write one page about several runs, each after the other, into a folder, and return its path."""
     target = folder / NAME
     # Written beside its name and renamed, so that a page that is open is never half a page.
     written = target.with_suffix(".html.partial")
-    written.write_text(page([read_run(folder)]), encoding="utf-8")
+    written.write_text(page([read_run(run) for run in runs]), encoding="utf-8")
     written.replace(target)
     return target
 
@@ -68,13 +73,21 @@ def _head(run: RunRecord) -> str:
     level, sentence = _status(run)
     status = f'<p class="status {level}"><span>{escape(sentence)}</span></p>'
     tiles = "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{value:.4g}{_change(points)}</dd></div>"
+        f"<div><dt>{escape(name)}</dt><dd>{value:.4g}{_change(points)}{_seen_by(run, name)}</dd></div>"
         for name, points in run.series("evaluate").items()
         for value in (points[-1][1],)
     )
     metrics = f'<dl class="tiles" aria-label="Final metrics">{tiles}</dl>' if tiles else ""
     head = f'<p class="over">Training report</p><h1>{escape(run.name)}</h1>{said}{status}{metrics}'
     return f"<header>{head}</header>"
+
+
+def _seen_by(run: RunRecord, name: str) -> str:
+    """Name the network that a figure was seen through: without it the figure cannot be compared."""
+    events = run.of_kind("evaluate")
+    encoders = events[-1].get("encoders") if events else None
+    seen = encoders.get(name) if isinstance(encoders, Mapping) else None
+    return f"<small>seen by {escape(str(seen))}</small>" if seen else ""
 
 
 def _change(points: Sequence[tuple[int, float]]) -> str:

@@ -3,22 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 from sparring.errors import Problem, RecipeError
 from sparring.interfaces.data import Data
-from sparring.interfaces.metric import Metric
+from sparring.interfaces.metric import Encoder, Metric
 from sparring.recipes.schema import Best, Evaluate, Recipe
 from sparring.training.generate import CHUNK, conditions_for, generate
 from sparring.training.randomness import generator_at, mix
 
 
+@dataclass(frozen=True)
+class Evaluation:
+    """The figures of one evaluation.
+
+    Attributes:
+        values: Every metric's values, by name.
+        better: Which way each metric's main value improves: ``higher`` or ``lower``.
+        encoders: The name of the network that a value was seen through, where there is one: without it the figure
+            cannot be compared with another.
+    """
+
+    values: dict[str, float]
+    better: dict[str, str]
+    encoders: dict[str, str]
+
+
 def evaluate(
     network: nn.Module, data: Data, spec: Evaluate, metrics: Sequence[Metric], seed: int, device: torch.device
-) -> tuple[dict[str, float], dict[str, str]]:
-    """Return every metric's values, and which way each metric's main value improves.
+) -> Evaluation:
+    """Score a generator against held-out data.
 
     The same held-out samples, latents and conditions are used whenever the arguments are the same.
     """
@@ -38,13 +55,15 @@ def evaluate(
             part = fake.rows(slice(start, start + CHUNK))
             for metric in metrics:
                 metric.update(real, part)
-        values: dict[str, float] = {}
-        better: dict[str, str] = {}
+        found = Evaluation({}, {}, {})
         for metric in metrics:
             scores = metric.compute()
-            better[next(iter(scores))] = metric.better
-            values |= scores
-    return values, better
+            found.values.update(scores)
+            found.better[next(iter(scores))] = metric.better
+            encoder = getattr(metric, "encoder", None)
+            if isinstance(encoder, Encoder):
+                found.encoders.update(dict.fromkeys(scores, encoder.name))
+    return found
 
 
 def check_best(recipe: Recipe, better: dict[str, str]) -> None:

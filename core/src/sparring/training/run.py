@@ -5,17 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
-import pluggy
 from safetensors import SafetensorError
 from torch import nn
 
 from sparring.interfaces.data import Batch, Data
 from sparring.interfaces.metric import Metric
 from sparring.interfaces.trainer import Result
-from sparring.plugins.hookspecs import EventSpecs
+from sparring.plugins.events import hooks_of
 from sparring.recipes.schema import Best, Recipe
 from sparring.training import checkpoint, evaluation, record
 from sparring.training.build import MEMORY_FORMATS, AnyData, Builder
@@ -86,12 +86,8 @@ class Run:
         self._metrics: list[Metric] | None = None
         self._pending: dict[str, Any] | None = None
         self._journal_end: int | None = None
-        self._manager = pluggy.PluginManager("sparring")
-        self._manager.add_hookspecs(EventSpecs)
-        for name, callback in [*self.callbacks, *((f"listener {i}", one) for i, one in enumerate(self.listeners))]:
-            self._manager.register(callback, name)
-        self._manager.check_pending()
-        self.hooks = self._manager.hook
+        listening = [(f"listener {index}", listener) for index, listener in enumerate(self.listeners)]
+        self.hooks = hooks_of([*self.callbacks, *listening])
         self._clock, self._clock_step = time.perf_counter(), 0
 
     # ---- where it is ----
@@ -286,14 +282,12 @@ class Run:
         if self._metrics is None:
             self._metrics = self.builder.metrics()
         spec, network = self.recipe.evaluate, self.best_network(self.generator_role)
-        self.metrics, self.metric_better = evaluation.evaluate(
-            network, self.data.split(spec.split), spec, self._metrics, self.recipe.seed, self.device
-        )
+        data = self.data.split(spec.split)
+        found = evaluation.evaluate(network, data, spec, self._metrics, self.recipe.seed, self.device)
+        self.metrics, self.metric_better = found.values, found.better
         evaluation.check_best(self.recipe, self.metric_better)
         self._evaluated_at = self.step
-        self.journal.write(
-            "evaluate", step=self.step, stage=self.stage.name, values=self.metrics, better=self.metric_better
-        )
+        self.journal.write("evaluate", step=self.step, stage=self.stage.name, **asdict(found))
         self.hooks.sparring_evaluate(run=self, step=self.step, metrics=self.metrics)
         # Evaluation is not training time.
         self._clock, self._clock_step = time.perf_counter(), self.step
