@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sparring.cli import main
+from sparring.cli import demo, main
 from sparring.cli import run as run_commands
 from sparring.recipes import source
 from tests.core.fake_distributions import Site, installed
@@ -83,7 +84,7 @@ def test_run_then_all_that_follows(site: Site, capsys: pytest.CaptureFixture[str
     assert "not empty" in err
     out, _ = call(capsys, "generate", folder, "--count", "5", "--out", "again", "--condition", "label=3", "--json")
     found = json.loads(out)
-    assert (found["count"], found["seed"]) == (5, 1)
+    assert (found["count"], found["seed"]) == (5, 0)
     for file in found["files"]:
         assert Path(file).read_bytes() == Path(folder, "generated", Path(file).name).read_bytes()
 
@@ -159,25 +160,34 @@ def test_ctrl_c_says_how_to_go_on(site: Site, tmp_path: Path):
 def test_demo_trains_resumes_and_knows_that_it_is_done(
     site: Site, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
-    monkeypatch.setattr(run_commands, "DEMO_RECIPE", "toys/ring")
+    monkeypatch.setattr(demo, "RECIPES", {"one": "toys/ring", "other": "toys/ring", "absent": "toys/none"})
     out, err = call(capsys, "demo")
     assert out.endswith("report: runs/demo/report.html\n")
-    assert "training the recipe 'toys/ring' in runs/demo" in err
+    assert "training 2 recipes in runs/demo" in err
+    assert Path("runs/demo/report.html").read_text(encoding="utf-8").count("<h1>toys/ring</h1>") == 2
     out, err = call(capsys, "demo")
     assert out == "report: runs/demo/report.html\n"
     assert "trained already" in err
     # As an interrupted run leaves it: no final weights yet.
-    for path in sorted(tmp_path.glob("runs/demo/final/*")):
-        path.unlink()
-    Path("runs/demo/final").rmdir()
+    shutil.rmtree(tmp_path / "runs/demo/other/final")
     out, err = call(capsys, "demo")
-    assert "going on with it" in err
-    assert Path("runs/demo/final/generator.safetensors").is_file()
+    assert "runs/demo/other holds a run that was stopped; going on with it" in err
+    assert Path("runs/demo/other/final/generator.safetensors").is_file()
 
 
-def test_demo_recipe_is_one_of_those_that_ship():
-    shipped = Path(__file__).parents[2] / "recipes" / f"{run_commands.DEMO_RECIPE}.yaml"
-    assert source.read(shipped)["name"] == run_commands.DEMO_RECIPE
+def test_the_demo_without_a_plugin_says_what_to_install(
+    site: Site, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(demo, "RECIPES", {"absent": "toys/none"})
+    assert main(["demo"]) == 1
+    assert "sparring-image" in capsys.readouterr().err
+
+
+def test_the_demo_trains_recipes_that_ship():
+    assert demo.RECIPES
+    for name in demo.RECIPES.values():
+        shipped = Path(__file__).parents[2] / "recipes" / f"{name}.yaml"
+        assert source.read(shipped)["name"] == name
 
 
 def test_only_the_first_of_several_processes_speaks(

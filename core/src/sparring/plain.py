@@ -24,7 +24,7 @@ class PlainGenerator(Generator):
     def __init__(self, module: nn.Module, latent_shape: tuple[int, ...]) -> None:
         super().__init__()
         self.module, self.latent_shape = module, latent_shape
-        self._conditional = _takes(module, 2)
+        self._conditional = _takes_condition(module)
         _keep_names(self)
 
     def forward(self, latent: Tensor | None, condition: Condition) -> Generated | Tensor:
@@ -44,7 +44,7 @@ class PlainDiscriminator(Discriminator):
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
-        self.module, self._conditional = module, _takes(module, 2)
+        self.module, self._conditional = module, _takes_condition(module)
         _keep_names(self)
 
     def forward(self, sample: Tensor, condition: Condition, lengths: Tensor | None = None) -> Critique | Tensor:
@@ -114,7 +114,10 @@ def _wrap_names(network: nn.Module, state: dict[str, Tensor], prefix: str, *deta
         state[f"{prefix}module.{name.removeprefix(prefix)}"] = state.pop(name)
 
 
-def _takes(module: nn.Module, count: int) -> bool:
+def _takes_condition(module: nn.Module) -> bool:
+    """Whether a module's second parameter is the condition: it has that name, or has to be given."""
     parameters = inspect.signature(module.forward).parameters.values()
     positional = [one for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
-    return len(positional) >= count
+    return len(positional) > 1 and (
+        positional[1].name == "condition" or positional[1].default is inspect.Parameter.empty
+    )

@@ -71,10 +71,12 @@ class Objective(ABC):
 
     Attributes:
         own_updates: The updates whose losses ``terms`` gives, in the order in which they are taken.
+        sequence_roles: The roles whose networks must be ``SequenceGenerator``.
         updates: The same, and one more for each ``(trains, every)`` of the stage's terms that none of them covers.
     """
 
     own_updates: tuple[Update, ...]
+    sequence_roles: tuple[str, ...] = ()
     weighted: tuple[WeightedTerm, ...] = ()
     _derived: tuple[Update, ...] = ()
     _homes: Mapping[str, str] = {}  # the update of each term, by the term's name

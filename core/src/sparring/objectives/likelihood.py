@@ -21,7 +21,7 @@ class Likelihood(Objective):
 
     def __init__(self, generator: str = "generator") -> None:
         self.generator = generator
-        self.own_updates = (Update("generator", (generator,)),)
+        self.own_updates, self.sequence_roles = (Update("generator", (generator,)),), (generator,)
 
     def terms(self, update: Update, context: Context) -> Mapping[str, Tensor]:
         """Return the negative log-likelihood over every token that counts."""

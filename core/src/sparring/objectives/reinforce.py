@@ -34,7 +34,7 @@ class Reinforce(Objective):
         self.reward, self.generator = reward, generator
         self.baseline_decay, self.temperature = baseline_decay, temperature
         self.baseline: float | None = None
-        self.own_updates = (Update("generator", (generator,)),)
+        self.own_updates, self.sequence_roles = (Update("generator", (generator,)),), (generator,)
 
     def terms(self, update: Update, context: Context) -> Mapping[str, Tensor]:
         """Return the policy-gradient term."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from torch import nn
 
 from sparring.errors import Problem, RecipeError, SparringError
 from sparring.interfaces.data import Data, StreamingData
+from sparring.interfaces.generator import SequenceGenerator
 from sparring.interfaces.metric import Metric
 from sparring.interfaces.objective import Objective, WeightedTerm
 from sparring.interfaces.space import Space
@@ -157,7 +158,7 @@ class Builder:
         with self._seeded("objective", index):
             objective = self._objective(spec, where)
         updates = objective.updates
-        self._check_roles(spec, trained_roles(objective), networks, where)
+        self._check_roles(spec, objective, networks, where)
         check_continued(updates, f"{where}.objective")
         start = sum(before.steps for before in self.recipe.stages[:index])
         stage = Stage(index, spec.name, start, spec.steps, spec.batch, spec.accumulate, objective, updates)
@@ -190,9 +191,18 @@ class Builder:
         return objective
 
     def _check_roles(
-        self, spec: StageSpec, trained: Sequence[str], networks: Mapping[str, nn.Module], where: str
+        self, spec: StageSpec, objective: Objective, networks: Mapping[str, nn.Module], where: str
     ) -> None:
-        problems = []
+        trained = trained_roles(objective)
+        problems = [
+            Problem(
+                f"{where}.objective",
+                f"'{spec.objective.use}' needs a generator of sequences, and '{role}' is a {type(network).__name__}",
+                f"use a network with a likelihood as '{role}', or another objective",
+            )
+            for role in objective.sequence_roles
+            if (network := networks.get(role)) is not None and not isinstance(network, SequenceGenerator)
+        ]
         for role in trained:
             if role not in networks:
                 known = ", ".join(networks)

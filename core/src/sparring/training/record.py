@@ -260,8 +260,11 @@ def write_preview(space: Space, samples: Batch, target: Path) -> None:
 
 def real_preview(run: Run) -> None:
     """Write a preview of real samples, to be seen beside generated ones."""
-    if run.parallel.main and run.recipe.samples is not None:
-        write_preview(run.space, run.real_samples(run.recipe.samples.count), run.folder / "samples" / "real")
+    if not run.parallel.main or run.recipe.samples is None:
+        return
+    real = run.real_samples(run.recipe.samples.count)
+    if len(real):
+        write_preview(run.space, real, run.folder / "samples" / "real")
 
 
 def describe_space(registry: Registry, space: Space) -> dict[str, Any]:

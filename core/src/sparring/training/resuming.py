@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,8 +12,8 @@ from sparring.errors import CheckpointError, Problem, RecipeError
 from sparring.recipes.schema import Recipe
 from sparring.training import checkpoint, journal, record
 
-CHANGEABLE = ("steps", "checkpoint", "samples", "evaluate", "log", "callbacks", "threads", "device")
-"""First or last words of the recipe paths that may change when a run is resumed in its own folder."""
+CHANGEABLE = re.compile(r"(checkpoint|samples|evaluate|log|callbacks|threads|device)(\..*)?|stages\.\d+\.steps")
+"""The recipe paths that may change when a run is resumed in its own folder."""
 
 
 def choose_checkpoint(folder: Path, step: int | None) -> Path | None:
@@ -71,7 +72,7 @@ def check_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
             path, "cannot change when a run is resumed", "branch the run: `sparring resume DIR --from STEP --out NEW`"
         )
         for path in _differences(before, after)
-        if path.split(".")[0] not in CHANGEABLE and path.split(".")[-1] not in CHANGEABLE
+        if not CHANGEABLE.fullmatch(path)
     ]
     if problems:
         raise RecipeError(problems, recipe="the resumed run")

@@ -9,9 +9,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 from safetensors import SafetensorError
 from torch import nn
 
+from sparring.errors import DataError
 from sparring.interfaces.data import Batch, Data
 from sparring.interfaces.metric import Metric
 from sparring.interfaces.trainer import Result
@@ -132,10 +134,14 @@ class Run:
                 show("note", "run", sentence, "")
 
     def real_samples(self, count: int) -> Batch:
-        """Return a fixed choice of real samples, on the CPU."""
+        """Return a fixed choice of real samples, on the CPU; of a stream without a held-out part, none."""
         if isinstance(self.data, Data):
             return first_rows(self.data, count, seed=self.recipe.seed)
-        return first_rows(self.data.split(self.recipe.evaluate.split if self.recipe.evaluate else "test"), count)
+        try:
+            held_out = self.data.split(self.recipe.evaluate.split if self.recipe.evaluate else "test")
+        except DataError:
+            return Batch(torch.empty(0, *self.space.shape))
+        return first_rows(held_out, count)
 
     def generated_samples(self, count: int, *, seed: int | None = None) -> Batch:
         """Return generated samples, on the CPU, by the averaged weights where there are any.
