@@ -15,7 +15,7 @@ from sparring.plugins.options import handed, parameters_of
 from sparring.plugins.registry import Registry
 from sparring.recipes import schema
 
-PLUGINS = ("core", "image")
+PLUGINS = ("core", "image", "audio", "text")
 """Whose components are listed. A plugin is added here, and to the text of the page, once its components ship."""
 
 # ---- recipe.md ----

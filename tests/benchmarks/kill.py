@@ -24,7 +24,7 @@ def main() -> None:
     """Run both, and compare them."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks kill", description=__doc__)
     parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--steps", type=int, default=5000)
     parser.add_argument("--every", type=int, default=50, help="steps from one checkpoint to the next")
     parser.add_argument("--seed", type=int, default=0, help="chooses the moments")
     arguments = parser.parse_args()
@@ -40,15 +40,11 @@ def main() -> None:
         print(f"the unbroken run took {seconds:.0f} s")
         killed = 0
         while killed < arguments.kills:
-            command = (
-                ["resume", str(broken)] if broken.exists() else ["run", RECIPE, *overrides, "--out", str(broken)]
-            )
-            process = subprocess.Popen(
-                [*SPARRING, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-            )
+            command = ["resume", str(broken)] if broken.exists() else ["run", RECIPE, *overrides, "--out", str(broken)]
+            process = subprocess.Popen([*SPARRING, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             try:
                 # From before the first import to well into training, so that every moment has its chance.
-                process.wait(moments.uniform(1, 4 + 2.5 * seconds / arguments.kills))
+                process.wait(moments.uniform(1, 18 + 2 * seconds / arguments.kills))
                 print(f"  finished after {killed} kills")
                 break
             except subprocess.TimeoutExpired:

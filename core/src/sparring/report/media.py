@@ -85,7 +85,7 @@ def sounds(drawing: Drawing) -> str:
             break
         source = f"data:{AUDIO[path.suffix.lower()]};base64,{base64.b64encode(content).decode()}"
         players.append(
-            f'<figure><audio controls preload="none" src="{source}"></audio>'
+            f'<figure><audio controls preload="metadata" src="{source}"></audio>'
             f"<figcaption>{escape(path.name)}</figcaption></figure>"
         )
     return "".join(players)

@@ -1,5 +1,29 @@
-"""Speech and other sound for Sparring: networks, data, features and metrics."""
+"""Speech and other sound for Sparring: networks, data, and the measures of what was generated."""
 
 from sparring import Plugin
 
 plugin = Plugin("audio")
+
+# Targets are named, not imported: listing components needs no torch.
+for kind, name, target, summary in (
+    ("data", "folder", "folder:Folder", "Your own sounds: a folder, whose sub-folders are labels"),
+    (
+        "data",
+        "spoken-numbers",
+        "numbers:SpokenNumbers",
+        "The words zero to nine, recorded once each and varied a little",
+    ),
+    (
+        *("discriminator", "spectrogram", "networks.spectrogram:SpectrogramDiscriminator"),
+        "Strided convolutions over mel bands and frames",
+    ),
+    ("encoder", "classifier", "encoders:ClassifierEncoder", "A small classifier, trained on the data's own labels"),
+    (
+        *("generator", "spectrogram", "networks.spectrogram:SpectrogramGenerator"),
+        "Transposed convolutions over mel bands and frames",
+    ),
+    ("metric", "sound", "metrics:SoundMeasures", "Distance to the nearest real sound, loudness, and share of silence"),
+    ("metric", "word-accuracy", "metrics:WordAccuracy", "How many sounds are heard as the word that was asked for"),
+    ("space", "log-mel", "spaces:LogMelSpace", "Log-mel spectrograms in [-1, 1], and back to sound by Griffin-Lim"),
+):
+    plugin.add(kind, name, f"sparring_audio.{target}", summary)

@@ -1,0 +1,186 @@
+"""The encoder whose features and classes metrics look at, made without downloading anything.
+
+Letters in names of tensors: B rows of the batch, C channels, M mel bands, T frames, F features, K classes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol, runtime_checkable
+from weakref import WeakKeyDictionary
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sparring.errors import DataError
+from sparring.interfaces.data import Data
+from sparring.interfaces.metric import Encoder
+from sparring_audio.networks.sizes import classes_of, spectrogram_shape
+
+LEARNING_RATE = 2e-3
+WEIGHT_DECAY = 1e-4
+BATCH = 64
+DROPOUT = 0.3
+OUTLIER_WEIGHT = 0.5  # as in Hendrycks et al.
+FEATURES = 64  # length of the feature vector: few enough for the covariance of a few hundred held-out sounds
+LAST_SIDE = 4  # the feature map is halved until its shorter side is no longer than this
+
+
+@runtime_checkable
+class Classifier(Protocol):
+    """An encoder that also names classes."""
+
+    def probabilities(self, sample: Tensor) -> Tensor:
+        """Map ``(B, 1, M, T)`` to the probability of each class ``(B, K)``."""
+        ...
+
+
+class ClassifierEncoder(Encoder):
+    """A small convolutional network, trained on the labels of the data's own training split when it is built.
+
+    Training takes seconds and is a function of the data, the options and the processor alone: it happens on the CPU,
+    draws from a random state of its own, and leaves the run's untouched. A second encoder with the same data and
+    options takes over the weights of the first.
+
+    It also learns to give every class an equal share of what shows none of them, noise above all, so that a generator
+    that makes noise does not score (outlier exposure: Hendrycks, Mazeika and Dietterich 2019, arXiv:1812.04606).
+
+    Attributes:
+        name: Such as ``audio-classifier-64x32``, after mel bands and frames.
+        accuracy: The share of held-out sounds whose class it finds; NaN where the data hold nothing out.
+
+    Args:
+        data: Labelled spectrograms.
+        steps: Training steps, of 64 sounds each, and 24 that are of no class.
+        width: Channels of the first layer.
+        seed: Of weights, order and shifts.
+    """
+
+    def __init__(self, data: Data, steps: int = 200, width: int = 16, seed: int = 0) -> None:
+        super().__init__()
+        mels, frames = spectrogram_shape(data.space, "audio/classifier")
+        classes = classes_of(data.conditions, "audio/classifier")
+        if classes < 2:
+            raise DataError(
+                f"audio/classifier learns to tell classes apart, and these data have {classes or 'no labels'}",
+                remedy="use labelled data, or evaluate with audio/sound alone",
+            )
+        self.name = f"audio-classifier-{mels}x{frames}"
+        with _set_apart(seed):
+            self.layers = _convolutions(mels, frames, width)
+            self.head = nn.Linear(FEATURES, classes)
+            learnt = _LEARNT.setdefault(data, {})
+            if (key := (steps, width, seed)) not in learnt:
+                self._learn(data.split("train"), steps, seed)
+                weights = {name: value.detach().clone() for name, value in self.state_dict().items()}
+                learnt[key] = (weights, self._measure(data))
+            weights, self.accuracy = learnt[key]
+            self.load_state_dict(weights)
+        self.eval().requires_grad_(False)
+
+    def forward(self, sample: Tensor) -> Tensor:
+        """Map ``(B, 1, M, T)`` in [-1, 1] to the activations before the class logits, ``(B, 64)``."""
+        self.to(sample.device)
+        features_BF: Tensor = self.layers(sample.float())
+        return features_BF
+
+    def probabilities(self, sample: Tensor) -> Tensor:
+        """Map ``(B, 1, M, T)`` in [-1, 1] to the probability of each class, ``(B, K)``."""
+        probabilities_BK: Tensor = self.head(self(sample)).softmax(dim=1)
+        return probabilities_BK
+
+    def _learn(self, data: Data, steps: int, seed: int) -> None:
+        draw = torch.Generator().manual_seed(seed)
+        optimizer = torch.optim.AdamW(self.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+        self.train()
+        order = torch.empty(0, dtype=torch.long)
+        for _ in range(steps):
+            while len(order) < BATCH:
+                order = torch.cat([order, torch.randperm(len(data), generator=draw)])
+            batch = data.gather(order[:BATCH], rng=draw).to(torch.device("cpu"))
+            order = order[BATCH:]
+            known_BCMT = _shifted(batch.sample.float(), draw)
+            unlike_BCMT = _unlike(known_BCMT, draw)
+            logits_BK = self.head(self.layers(torch.cat([known_BCMT, unlike_BCMT])))
+            known_BK, unlike_BK = torch.split(logits_BK, [len(known_BCMT), len(unlike_BCMT)])
+            loss = F.cross_entropy(known_BK, batch.condition["label"])
+            # The cross-entropy to equal shares: for what is of no class, no class shall be likely.
+            loss = loss - OUTLIER_WEIGHT * unlike_BK.log_softmax(dim=1).mean()
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            schedule.step()
+
+    def _measure(self, data: Data) -> float:
+        try:
+            held_out = data.split("test")
+        except DataError:
+            return math.nan
+        self.eval()
+        right = 0
+        with torch.no_grad():
+            for indices in torch.split(torch.arange(len(held_out)), 4 * BATCH):
+                batch = held_out.gather(indices, rng=torch.Generator()).to(torch.device("cpu"))
+                found_B = self.head(self.layers(batch.sample.float())).argmax(dim=1)
+                right += int((found_B == batch.condition["label"]).sum())
+        return right / len(held_out)
+
+
+# What encoders have learnt, by their data and (steps, width, seed): weights and accuracy.
+_LEARNT: WeakKeyDictionary[Data, dict[tuple[int, int, int], tuple[dict[str, Tensor], float]]] = WeakKeyDictionary()
+
+
+def _convolutions(mels: int, frames: int, width: int) -> nn.Sequential:
+    """Return convolutions that end in features: ``(B, 1, M, T)`` -> ``(B, FEATURES)``."""
+    layers = nn.Sequential()
+    channels, wider = 1, width
+    while True:
+        layers.append(nn.Conv2d(channels, wider, kernel_size=3, stride=2, padding=1, bias=False))
+        layers.append(nn.BatchNorm2d(wider))
+        layers.append(nn.ReLU())
+        mels, frames = -(-mels // 2), -(-frames // 2)
+        if min(mels, frames) <= LAST_SIDE and len(layers) > 3:
+            break
+        channels, wider = wider, min(2 * wider, 4 * width)
+    layers.extend([nn.Flatten(), nn.Dropout(DROPOUT), nn.Linear(wider * mels * frames, FEATURES), nn.ReLU()])
+    return layers
+
+
+def _shifted(sample_BCMT: Tensor, draw: torch.Generator) -> Tensor:
+    """Shift a batch in time by up to an eighth of its length, the same for all rows, with its own edge repeated."""
+    frames = sample_BCMT.shape[3]
+    reach = frames // 8
+    if not reach:
+        return sample_BCMT
+    start = int(torch.randint(0, 2 * reach + 1, (1,), generator=draw))
+    return F.pad(sample_BCMT, (reach, reach, 0, 0), mode="replicate")[:, :, :, start : start + frames]
+
+
+def _unlike(sample_BCMT: Tensor, draw: torch.Generator) -> Tensor:
+    """Make three eighths of a batch that are of no class: noise, a sound in another order, and an even level."""
+    eighth = max(1, len(sample_BCMT) // 8)
+    first_BCMT, second_BCMT, third_BCMT = (sample_BCMT[index * eighth : (index + 1) * eighth] for index in range(3))
+    noise_BCMT = torch.rand(first_BCMT.shape, generator=draw) * 2 - 1
+    order = torch.randperm(second_BCMT[0, 0].numel(), generator=draw)
+    shuffled_BCMT = second_BCMT.flatten(2)[:, :, order].view_as(second_BCMT)
+    even_BCMT = (torch.rand(len(third_BCMT), 1, 1, 1, generator=draw) * 2 - 1).expand_as(third_BCMT)
+    return torch.cat([noise_BCMT, shuffled_BCMT, even_BCMT])
+
+
+@contextmanager
+def _set_apart(seed: int) -> Iterator[None]:
+    """Seed torch's CPU randomness, and put the state from before back afterwards. GPUs' states are not touched.
+
+    Whoever builds a metric may do so under inference_mode, no_grad or autocast; none of them holds within.
+    """
+    before = torch.default_generator.get_state()
+    torch.default_generator.manual_seed(seed)
+    try:
+        with torch.inference_mode(False), torch.enable_grad(), torch.autocast("cpu", enabled=False):
+            yield
+    finally:
+        torch.default_generator.set_state(before)

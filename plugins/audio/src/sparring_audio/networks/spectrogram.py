@@ -1,0 +1,156 @@
+"""DCGAN on spectrograms: strided convolutions over mel bands and frames.
+
+The layout is that of Radford, Metz and Chintala 2016 (arXiv:1511.06434), which SpecGAN brought to spectrograms
+(Donahue, McAuley and Puckette 2019, "Adversarial Audio Synthesis", arXiv:1802.04208); there need not be as many bands
+as frames.
+
+Letters in names of tensors: B rows of the batch, L latent values, E values of a label's embedding, C channels, M mel
+bands, T frames, F features.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from sparring.errors import TrainingError
+from sparring.interfaces.data import Condition
+from sparring.interfaces.discriminator import Critique, Discriminator
+from sparring.interfaces.generator import Generator
+from sparring.interfaces.space import Space
+from sparring_audio.networks.sizes import classes_of, spectrogram_shape, strides
+
+NAME = "audio/spectrogram"
+SLOPE = 0.2  # of LeakyReLU below zero, in both papers
+DEEPEST = 8  # times `width`: larger spectrograms get more layers, not wider ones
+
+
+class SpectrogramGenerator(Generator):
+    """Make spectrograms by transposed convolutions that each double the size, with batch norm and tanh.
+
+    A class label, where the data have one, enters as an embedding beside the latent.
+
+    Args:
+        space: The spectrograms' space: ``(1, mels, frames)`` in [-1, 1].
+        conditions: None, or ``label``.
+        latent_dim: Length of the latent vector; SpecGAN has 100.
+        width: Channels of the last hidden layer; each earlier one has twice as many. SpecGAN has 64.
+        label_dim: Length of a label's embedding.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        conditions: Mapping[str, Space],
+        latent_dim: int = 64,
+        width: int = 32,
+        label_dim: int = 16,
+    ) -> None:
+        super().__init__()
+        mels, frames = spectrogram_shape(space, NAME)
+        steps = strides(mels, frames, NAME)
+        classes = classes_of(conditions, NAME)
+        self.latent_shape = (latent_dim,)
+        self.embedding = nn.Embedding(classes, label_dim) if classes else None
+        channels = [channels_at(width, depth) for depth in range(len(steps))]
+        self.start_shape = (channels[-1], *_reduced(mels, frames, steps))
+        inputs = latent_dim + (label_dim if classes else 0)
+        # A bias before batch norm would be subtracted again.
+        self.project = nn.Linear(inputs, math.prod(self.start_shape), bias=False)
+        self.first = nn.Sequential(nn.BatchNorm2d(channels[-1]), nn.ReLU())
+        self.blocks = nn.Sequential()
+        for (wide, narrow), step in zip(pairwise(reversed(channels)), reversed(steps[1:]), strict=True):
+            upsample = nn.ConvTranspose2d(wide, narrow, _kernel(step), step, padding=1, bias=False)
+            self.blocks.append(nn.Sequential(upsample, nn.BatchNorm2d(narrow), nn.ReLU()))
+        self.to_spectrogram = nn.Sequential(
+            nn.ConvTranspose2d(width, 1, _kernel(steps[0]), steps[0], padding=1), nn.Tanh()
+        )
+
+    def forward(self, latent: Tensor | None, condition: Condition) -> Tensor:
+        """Make ``(B, 1, M, T)`` in [-1, 1] from ``(B, latent_dim)`` and, where there are labels, ``label`` ``(B,)``."""
+        if latent is None:
+            raise TrainingError(f"{NAME} needs a latent", remedy="draw it with `generator.latent(n, rng=…)`")
+        latent_BL = latent
+        if self.embedding is not None:
+            label_BE = self.embedding(label_of(condition))
+            latent_BL = torch.cat([latent_BL, label_BE], dim=1)
+        hidden_BCMT = self.first(self.project(latent_BL).unflatten(1, self.start_shape))
+        spectrogram_B1MT: Tensor = self.to_spectrogram(self.blocks(hidden_BCMT))
+        return spectrogram_B1MT
+
+
+class SpectrogramDiscriminator(Discriminator):
+    """Judge spectrograms by convolutions that each halve the size, with LeakyReLU and without normalisation.
+
+    A class label, where the data have one, enters by projection (Miyato and Koyama 2018, arXiv:1802.05637).
+
+    Args:
+        space: The spectrograms' space: ``(1, mels, frames)`` in [-1, 1].
+        conditions: None, or ``label``.
+        width: Channels of the first layer; each later one has twice as many. SpecGAN has 64.
+    """
+
+    def __init__(self, space: Space, conditions: Mapping[str, Space], width: int = 32) -> None:
+        super().__init__()
+        mels, frames = spectrogram_shape(space, NAME)
+        steps = strides(mels, frames, NAME)
+        classes = classes_of(conditions, NAME)
+        self.blocks = nn.ModuleList()
+        channels = 1
+        for depth, step in enumerate(steps):
+            wider = channels_at(width, depth)
+            convolution = nn.Conv2d(channels, wider, _kernel(step), step, padding=1)
+            self.blocks.append(nn.Sequential(convolution, nn.LeakyReLU(SLOPE)))
+            channels = wider
+        self.feature_count = channels * math.prod(_reduced(mels, frames, steps))
+        self.head = nn.Linear(self.feature_count, 1)
+        self.embedding = nn.Embedding(classes, self.feature_count) if classes else None
+
+    def forward(self, sample: Tensor, condition: Condition, lengths: Tensor | None = None) -> Critique:
+        """Judge ``(B, 1, M, T)``: logits ``(B,)``, and the activations after every layer as features."""
+        features = []
+        hidden_BCMT = sample
+        for block in self.blocks:
+            hidden_BCMT = block(hidden_BCMT)
+            features.append(hidden_BCMT)
+        hidden_BF = hidden_BCMT.flatten(1)
+        logit_B = self.head(hidden_BF).squeeze(1)
+        if self.embedding is not None:
+            label_BF = self.embedding(label_of(condition))
+            # The product's spread grows with the root of the number of features; without the division the label would
+            # drown the unconditional part at the start.
+            logit_B = logit_B + (hidden_BF * label_BF).sum(1) / math.sqrt(self.feature_count)
+        return Critique((logit_B,), (tuple(features),))
+
+
+def channels_at(width: int, depth: int) -> int:
+    """Return the channels of a layer, counted from the spectrogram: doubled at each, up to ``DEEPEST`` × width."""
+    return width * min(1 << depth, DEEPEST)
+
+
+def label_of(condition: Condition) -> Tensor:
+    """Return the labels ``(B,)`` of a condition.
+
+    Raises:
+        TrainingError: There are none.
+    """
+    if "label" not in condition:
+        raise TrainingError(
+            f"{NAME} was built for labelled data, and was given no label",
+            remedy="pass condition={'label': tensor of B class numbers}",
+        )
+    return condition["label"]
+
+
+def _kernel(step: tuple[int, int]) -> tuple[int, int]:
+    """Return a kernel that, with one row of padding, divides an axis by its step exactly."""
+    return step[0] + 2, step[1] + 2
+
+
+def _reduced(mels: int, frames: int, steps: list[tuple[int, int]]) -> tuple[int, int]:
+    """Return what is left of bands and frames after all steps."""
+    return mels // math.prod(step[0] for step in steps), frames // math.prod(step[1] for step in steps)

@@ -1,0 +1,1 @@
+"""Networks that write and judge token sequences."""

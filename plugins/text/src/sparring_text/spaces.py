@@ -1,0 +1,117 @@
+"""The space of sentences: between text and sequences of token numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sparring.errors import DataError
+from sparring.interfaces.space import Space
+from sparring_text import tokens
+from sparring_text.tokens import END, PADDING, SPACE, START, UNKNOWN
+
+
+class TokenSpace(Space):
+    """Sentences of up to ``length`` tokens, the end among them: integers ``(length,)``, padded with 0.
+
+    Attributes:
+        vocabulary: How many tokens there are, special ones included.
+
+    Args:
+        tokenizer: The tokenizer, as the JSON of the tokenizers library.
+        length: Positions of a sequence.
+    """
+
+    def __init__(self, tokenizer: str, length: int) -> None:
+        if length < 2:
+            raise DataError(f"a length of {length} has no room for a word and the end", remedy="give at least 2")
+        self.tokenizer, self.length = tokenizer, length
+        self.shape = (length,)
+        self._tokenizer = tokens.load(tokenizer)
+        self.vocabulary: int = self._tokenizer.get_vocab_size()
+        self._texts = [self._tokenizer.id_to_token(number) for number in range(self.vocabulary)]
+
+    def encode(self, raw: Any) -> Tensor:
+        """Turn a sentence, or the path of a file that holds one, into tokens ``(length,)``.
+
+        Raises:
+            DataError: It is longer than the space, or no text.
+        """
+        text = _read(raw) if isinstance(raw, Path) else raw
+        if not isinstance(text, str):
+            raise DataError(f"{type(raw).__name__} is no sentence", remedy="give a text, or the path of a text file")
+        (found,) = self.encode_lines([text])
+        if len(found) > self.length:
+            raise DataError(
+                f"the sentence has {len(found)} tokens with its end, and this space holds {self.length}",
+                where=repr(text[:40]),
+                remedy="shorten it",
+            )
+        return torch.tensor(found + [PADDING] * (self.length - len(found)))
+
+    def encode_lines(self, lines: Sequence[str]) -> list[list[int]]:
+        """Return each line's tokens with the end, of whatever length."""
+        return [[*found.ids, END] for found in self._tokenizer.encode_batch_fast(list(lines))]
+
+    def decode(self, sample: Tensor) -> str:
+        """Turn tokens ``(T,)`` into a sentence, up to the first end."""
+        pieces = []
+        for number in sample.tolist():
+            if number == END:
+                break
+            if number == UNKNOWN:
+                pieces.append(SPACE)  # it replaces a word, so it has a word's space
+            if number not in (PADDING, START):
+                pieces.append(self._texts[number])
+        return "".join(pieces).replace(SPACE, " ").strip()
+
+    def words(self, sample: Tensor) -> list[str]:
+        """Return the words and marks of tokens ``(T,)``: what metrics count, so that word pieces score as words do."""
+        return tokens.words_of(self.decode(sample))
+
+    def save(self, samples: Tensor, folder: Path) -> list[Path]:
+        """Write ``samples.txt``, one sentence a line."""
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "samples.txt"
+        path.write_text("".join(f"{self.decode(sample)}\n" for sample in samples), encoding="utf-8")
+        return [path]
+
+    def preview(self, samples: Tensor) -> str:
+        """Number the sentences from 1."""
+        width = len(str(len(samples)))
+        return "".join(f"{number:>{width}}  {self.decode(sample)}\n" for number, sample in enumerate(samples, 1))
+
+
+def token_space(space: Space, asking: str) -> TokenSpace:
+    """Return a space as the token space that a component needs.
+
+    Raises:
+        DataError: It is another.
+    """
+    if isinstance(space, TokenSpace):
+        return space
+    raise DataError(
+        f"{asking} works on text, and the samples are of {type(space).__name__}",
+        remedy="use data of text, such as text/lines or text/wordnet-examples",
+    )
+
+
+def within(lengths: Tensor | None, sequences: Tensor) -> Tensor:
+    """Return which positions of sequences ``(B, T, …)`` count, ``(B, T)``; all of them where there are no lengths."""
+    place = torch.arange(sequences.shape[1], device=sequences.device)
+    if lengths is None:
+        return place.ge(0).expand(sequences.shape[:2])
+    return place < lengths[:, None]
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as cause:
+        raise DataError(
+            f"no sentence can be read: {cause}", where=str(path), remedy="give a file of UTF-8 text"
+        ) from cause

@@ -1,0 +1,83 @@
+"""Every component of the plugin keeps its interface's promises."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+
+from sparring.testing import (
+    DataContract,
+    DiscriminatorContract,
+    EncoderContract,
+    GeneratorContract,
+    MetricContract,
+    SpaceContract,
+    contracts_in,
+    covers,
+)
+from sparring_audio import plugin
+from sparring_audio.numbers import SpokenNumbers
+from tests.audio.files import SMALL, fill, small_space
+
+torch.set_num_threads(1)
+
+NUMBERS = SpokenNumbers(small_space(), variants=20)
+CLASSIFIER = {"use": "audio/classifier", "steps": 60, "width": 8}
+FILES = TemporaryDirectory()  # removed when the process ends
+fill(Path(FILES.name) / "low", 15)
+fill(Path(FILES.name) / "high", 15, lowest=1500.0)
+
+
+class TestSpokenNumbers(DataContract):
+    plugin, name = plugin, "audio/spoken-numbers"
+    options: Mapping[str, Any] = {"variants": 20, "space": SMALL}
+
+
+class TestFolder(DataContract):
+    plugin, name = plugin, "audio/folder"
+    options: Mapping[str, Any] = {"path": FILES.name, "space": SMALL}
+
+
+class TestFolderInPieces(DataContract):
+    plugin, name = plugin, "audio/folder"
+    options: Mapping[str, Any] = {"path": FILES.name, "space": SMALL, "cut": True, "labels": False}
+
+
+class TestLogMelSpace(SpaceContract):
+    plugin, name = plugin, "audio/log-mel"
+    options: Mapping[str, Any] = {name: value for name, value in SMALL.items() if name != "use"}
+    round_trip = False  # phases are lost, and few arrays are the spectrogram of any sound
+
+
+class TestGenerator(GeneratorContract):
+    plugin, name, data = plugin, "audio/spectrogram", NUMBERS
+    options: Mapping[str, Any] = {"width": 4}
+
+
+class TestDiscriminator(DiscriminatorContract):
+    plugin, name, data = plugin, "audio/spectrogram", NUMBERS
+    options: Mapping[str, Any] = {"width": 4}
+
+
+class TestClassifier(EncoderContract):
+    plugin, name, data = plugin, "audio/classifier", NUMBERS
+    options: Mapping[str, Any] = {name: value for name, value in CLASSIFIER.items() if name != "use"}
+
+
+class TestWordAccuracy(MetricContract):
+    plugin, name, data = plugin, "audio/word-accuracy", NUMBERS
+    options: Mapping[str, Any] = {"encoder": CLASSIFIER}
+    rows = 64
+
+
+class TestSound(MetricContract):
+    plugin, name, data = plugin, "audio/sound", NUMBERS
+    rows = 64
+
+
+def test_every_component_is_under_contract() -> None:
+    covers(plugin, *contracts_in(globals()))

@@ -1,0 +1,59 @@
+"""Text that the tests read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from sparring.interfaces.data import Batch, Data
+from sparring_text.lines import Lines
+from sparring_text.spaces import TokenSpace
+from sparring_text.tokens import train
+
+PEOPLE = ("the cat", "a dog", "my sister", "the old king", "nobody")
+ACTIONS = ("sees", "likes", "found", "isn't", "will follow")
+THINGS = ("the house", "an apple", "what you said", "me", "its tail")
+SENTENCES = [
+    f"{who} {does} {what}{mark}" for who in PEOPLE for does in ACTIONS for what in THINGS for mark in ("", "!")
+]
+"""250 small English sentences, all different."""
+
+
+def write(path: Path, lines: Sequence[str] = SENTENCES, *, ending: str = "\n", encoding: str = "utf-8") -> Path:
+    """Write lines as bytes, so that no ending is translated."""
+    path.write_bytes("".join(line + ending for line in lines).encode(encoding))
+    return path
+
+
+def small(path: Path, **options: object) -> Lines:
+    """Read a file as data of short sequences."""
+    return Lines(path, **{"length": 12, "minimum_count": 1, **options})  # type: ignore[arg-type]
+
+
+def space_of(lines: Sequence[str] = SENTENCES, *, length: int = 12, **options: object) -> TokenSpace:
+    """Return the space of a few lines."""
+    return TokenSpace(train(lines, **options).to_str(), length)  # type: ignore[arg-type]
+
+
+def everything(data: Data) -> Batch:
+    """Return every row."""
+    return data.gather(torch.arange(len(data)), rng=torch.Generator())
+
+
+def texts(data: Data) -> list[str]:
+    """Return every row as text."""
+    return [data.space.decode(row) for row in everything(data).sample]
+
+
+def batch_of(space: TokenSpace, sentences: Sequence[str]) -> Batch:
+    """Return sentences as a batch of tokens with lengths."""
+    rows = torch.stack([space.encode(sentence) for sentence in sentences])
+    return Batch(rows, {}, lengths_of(rows))
+
+
+def lengths_of(rows: Tensor) -> Tensor:
+    """Return how many positions of padded rows ``(B, T)`` count."""
+    return rows.ne(0).sum(1)

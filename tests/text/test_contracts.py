@@ -1,0 +1,121 @@
+"""Every component of the plugin keeps its interface's promises."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from sparring.interfaces.data import Batch
+from sparring.testing import (
+    DataContract,
+    DiscriminatorContract,
+    MetricContract,
+    SequenceGeneratorContract,
+    SpaceContract,
+    TermContract,
+    contracts_in,
+    covers,
+)
+from sparring_text import plugin
+from sparring_text.spaces import TokenSpace
+from tests.text.corpora import SENTENCES, batch_of, small, space_of, write
+
+torch.set_num_threads(1)
+
+FILES = TemporaryDirectory()  # removed when the process ends
+FILE = write(Path(FILES.name) / "sentences.txt")
+DATA = small(FILE, held_out=0.2)
+TOKENS = DATA.space
+assert isinstance(TOKENS, TokenSpace)
+
+
+class TestLines(DataContract):
+    plugin, name = plugin, "text/lines"
+    options: Mapping[str, Any] = {"path": str(FILE), "length": 12, "minimum_count": 1}
+
+
+class TestLinesAsWordPieces(DataContract):
+    plugin, name = plugin, "text/lines"
+    options: Mapping[str, Any] = {**TestLines.options, "tokens": "bpe", "vocabulary": 80, "length": 30}
+
+
+class TestWordNetExamples(DataContract):
+    """Built once for most checks: reading 32,000 sentences takes a second."""
+
+    plugin, name = plugin, "text/wordnet-examples"
+    options: Mapping[str, Any] = {"vocabulary": 500, "length": 8}
+    built: ClassVar[list[Any]] = []
+
+    def build(self, *, seed: int = 0, **available: Any) -> Any:
+        self.registry.plugin("text")
+        if seed or not self.built:
+            self.built.append(super().build(seed=seed, **available))
+        return self.built[-1]
+
+
+class TestTokenSpace(SpaceContract):
+    plugin, name = plugin, "text/tokens"
+    options: Mapping[str, Any] = space_of().options()
+
+    def samples(self, space: Any, rows: int = 5) -> Tensor:
+        return batch_of(space, SENTENCES[:rows]).sample
+
+
+class TestWordPieceSpace(TestTokenSpace):
+    options: Mapping[str, Any] = space_of(kind="bpe", length=40).options()
+
+
+class TestLSTM(SequenceGeneratorContract):
+    plugin, name, data = plugin, "text/lstm", DATA
+    options: Mapping[str, Any] = {"width": 16, "embedding_dim": 8}
+
+
+class TestSoftLSTM(SequenceGeneratorContract):
+    plugin, name, data = plugin, "text/lstm", DATA
+    options: Mapping[str, Any] = {**TestLSTM.options, "relaxation": "soft", "feedback": "soft", "tied": False}
+
+
+class TestDeepLSTM(SequenceGeneratorContract):
+    plugin, name, data = plugin, "text/lstm", DATA
+    options: Mapping[str, Any] = {**TestLSTM.options, "layers": 2, "dropout": 0.2}
+
+
+class TestCNN(DiscriminatorContract):
+    """On one-hot rows, as the adversarial objective hands them over."""
+
+    plugin, name, data = plugin, "text/cnn", DATA
+    options: Mapping[str, Any] = {"embedding_dim": 8, "filters": 8, "dropout": 0.1}
+
+    def inputs(self, module: Any, rows: int, *, seed: int = 0) -> Batch:
+        batch = super().inputs(module, rows, seed=seed)
+        assert isinstance(TOKENS, TokenSpace)
+        return Batch(one_hot(batch.sample, TOKENS.vocabulary).float(), batch.condition, batch.lengths)
+
+
+class TestBLEU(MetricContract):
+    plugin, name, data = plugin, "text/bleu", DATA
+
+
+class TestSelfBLEU(MetricContract):
+    plugin, name, data = plugin, "text/self-bleu", DATA
+    expected_failures: ClassVar[Mapping[str, str]] = {
+        "test_real_samples_score_better_than_noise": "words at random are the least alike of all",
+    }
+
+
+class TestNGrams(MetricContract):
+    plugin, name, data = plugin, "text/ngrams", DATA
+
+
+class TestImitation(TermContract):
+    plugin, name, sequences = plugin, "text/imitation", True
+
+
+def test_every_component_is_under_contract() -> None:
+    covers(plugin, *contracts_in(globals()))
