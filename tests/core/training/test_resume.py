@@ -451,3 +451,25 @@ def test_a_pruned_or_removed_checkpoint_leaves_the_one_before(tmp_path: Path) ->
     resume(folder)
     assert weights(folder) == before
     assert tensors(folder, "generator")
+
+
+def test_a_run_killed_while_it_deletes_a_checkpoint_lists_no_half_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(tiny(), out=tmp_path / "run")
+    before = checkpoint.listed(tmp_path / "run")
+
+    def killed(path: Path, ignore_errors: bool = False) -> None:
+        if path.exists():
+            (path / checkpoint.MANIFEST).unlink()
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoint.shutil, "rmtree", killed)
+    with pytest.raises(KeyboardInterrupt):
+        checkpoint.prune(tmp_path / "run", 1)
+    monkeypatch.undo()
+    assert checkpoint.listed(tmp_path / "run") == before[1:]
+    for path in checkpoint.listed(tmp_path / "run"):
+        checkpoint.read_manifest(path)
+    checkpoint.prune(tmp_path / "run", 1)
+    assert checkpoint.listed(tmp_path / "run") == before[-1:]

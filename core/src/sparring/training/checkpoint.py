@@ -82,7 +82,8 @@ def save(
         manifest.files = {file.name: _fingerprint(file) for file in sorted(beside.iterdir())}
         (beside / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1), encoding="utf-8")
         _flush(beside)
-        shutil.rmtree(path, ignore_errors=True)
+        if path.exists():
+            _remove(path)
         beside.rename(path)
     except (OSError, SafetensorError, RuntimeError) as cause:
         shutil.rmtree(beside, ignore_errors=True)
@@ -170,7 +171,17 @@ def prune(run: Path, keep: int, *, spare: Path | None = None) -> None:
     """Delete all but the newest checkpoints, sparing one."""
     for path in listed(run)[:-keep]:
         if path != spare:
-            shutil.rmtree(path, ignore_errors=True)
+            _remove(path)
+    for left in (run / FOLDER).glob(f"{UNFINISHED}*"):  # by a run that was killed while it wrote or deleted
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def _remove(path: Path) -> None:
+    """Take a checkpoint's name away before its files: a run killed in between has no half of it left in its list."""
+    nameless = path.with_name(f"{UNFINISHED}old-{path.name}")
+    shutil.rmtree(nameless, ignore_errors=True)
+    path.rename(nameless)
+    shutil.rmtree(nameless, ignore_errors=True)
 
 
 def replace_folder(target: Path, written: Path) -> None:
