@@ -9,6 +9,7 @@ import torch
 
 from sparring.errors import DataError
 from sparring.interfaces.data import Batch
+from sparring.metrics.classifier import _REMEMBERED
 from sparring.metrics.frechet import Frechet
 from sparring_audio import encoders
 from sparring_audio.encoders import Classifier, ClassifierEncoder
@@ -78,10 +79,10 @@ def test_the_same_data_are_learnt_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert second.accuracy == first.accuracy
     sample = torch.zeros(2, 1, 16, 16)
     assert torch.equal(first(sample), second(sample))
-    known = len(encoders._LEARNT)
+    known = len(_REMEMBERED)
     del data, first, second
     gc.collect()
-    assert len(encoders._LEARNT) < known
+    assert len(_REMEMBERED) < known
 
 
 def test_data_that_cannot_be_learnt() -> None:

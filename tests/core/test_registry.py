@@ -1,5 +1,6 @@
 """The registry finds, checks and builds components."""
 
+import importlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -91,6 +92,18 @@ def test_name_of(registry: Registry):
     assert registry.name_of(Wide(), "loss") == "shop/wide"
     with pytest.raises(PluginError, match="not registered"):
         registry.name_of(object(), "loss")
+
+
+def test_name_of_loads_the_plugin_that_an_object_is_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A caller may hand over what no name in the recipe would have loaded; other plugins stay as they were."""
+    for site in installed(tmp_path, monkeypatch):
+        site.add_plugin("spiral")
+        site.add_plugin("other")
+        registry = Registry()
+        handed_over = importlib.import_module("fake_spiral").MLP()
+        assert registry.name_of(handed_over, "generator") == "spiral/mlp"
+        status = {record.name: record.status for record in registry.records}
+        assert (status["spiral"], status["other"]) == ("loaded", "found")
 
 
 def test_build_with_defaults_and_options(registry: Registry):

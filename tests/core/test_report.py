@@ -10,8 +10,9 @@ import pytest
 import yaml
 from PIL import Image
 
-from sparring.report.page import MOST_FRAMES, page, write_report
+from sparring.report.page import page, write_report
 from sparring.report.record import read_run
+from sparring.report.samples import MOST_FRAMES
 
 VOID = {"meta", "img", "input", "br", "hr", "link"}
 HOSTILE = "<script>alert('x')</script>\"'&$title`$a_1$"
@@ -217,6 +218,57 @@ def test_sounds_become_players(tmp_path: Path) -> None:
     players = checked(write_report(tmp_path).read_text(encoding="utf-8")).elements("audio")
     assert len(players) == 3
     assert all(player["src"].startswith("data:audio/wav;base64,") for player in players)
+
+
+def test_players_name_the_class_that_was_asked_for(tmp_path: Path) -> None:
+    make(tmp_path)
+    for place in ("real/00000-ice & tea.wav", "00000200/00000-seven.wav", "00000200/00001-one-loud.wav"):
+        (tmp_path / "samples" / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "samples" / place).write_bytes(b"RIFF")
+    html = write_report(tmp_path).read_text(encoding="utf-8")
+    assert len(checked(html).elements("audio")) == 3
+    for label in ("ice &amp; tea", "seven", "one-loud"):
+        assert f"<b>{label}</b>" in html
+    assert "the class that was asked for" in html
+
+
+def test_captions_say_what_the_samples_are(tmp_path: Path) -> None:
+    make(tmp_path)
+    picture(tmp_path / "samples/real.png")
+    picture(tmp_path / "samples/00000200/preview.png")
+    environment = json.loads((tmp_path / "environment.json").read_text(encoding="utf-8"))
+    (tmp_path / "environment.json").write_text(json.dumps({**environment, "samples": "spectrograms"}), encoding="utf-8")
+    seen = checked(write_report(tmp_path).read_text(encoding="utf-8"))
+    assert "Real spectrograms" in seen.text
+    assert "Generated spectrograms, step 200" in seen.text
+    assert {"Real spectrograms", "Generated spectrograms, step 200"} <= {one["alt"] for one in seen.elements("img")}
+
+
+def test_real_sentences_stand_beside_generated_ones(tmp_path: Path) -> None:
+    make(tmp_path)
+    (tmp_path / "samples/00000200").mkdir(parents=True)
+    (tmp_path / "samples/real.txt").write_text("1  a real sentence\n", encoding="utf-8")
+    (tmp_path / "samples/00000200/preview.txt").write_text("1  a generated one\n", encoding="utf-8")
+    html = write_report(tmp_path).read_text(encoding="utf-8")
+    beside = html[html.index("Real beside generated") :]
+    assert beside.index("a real sentence") < beside.index("a generated one")
+
+
+def test_where_the_best_weights_are_kept_their_step_figures_and_samples_are_shown(tmp_path: Path) -> None:
+    make(tmp_path)
+    recipe = yaml.safe_load((tmp_path / "recipe.yaml").read_text(encoding="utf-8"))
+    kept = {**recipe, "checkpoint": {"every": 50, "keep": {"best": "frechet"}}}
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(kept), encoding="utf-8")
+    for step in (100, 150, 200):
+        picture(tmp_path / f"samples/{step:08d}/preview.png")
+    finish(tmp_path)
+    (tmp_path / "final" / "config.json").write_text('{"step": 150}', encoding="utf-8")
+    text = " ".join("".join(checked(write_report(tmp_path).read_text(encoding="utf-8")).text).split())
+    assert "The weights in final/ are those of step 150, the best by frechet, 0.6667; the figures here are" in text
+    assert "frechet0.66672 at step 50" in text, "the figure on top is that of the weights that were kept"
+    assert "Generated samples, step 150" in text
+    (tmp_path / "final" / "config.json").write_text('{"step": 200}', encoding="utf-8")
+    assert "are the last ones, the best by frechet, 0.5" in write_report(tmp_path).read_text(encoding="utf-8")
 
 
 def test_several_runs_share_a_page(tmp_path: Path) -> None:

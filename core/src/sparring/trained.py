@@ -22,6 +22,7 @@ from sparring.training import checkpoint, evaluation, record
 from sparring.training.build import AnyData, Builder
 from sparring.training.generate import conditions_for, generate, generator_role, only_labels
 from sparring.training.parallel import Parallel
+from sparring.training.previews import save_samples
 
 
 def load(
@@ -43,7 +44,7 @@ class Trained:
 
     Attributes:
         recipe: The run's recipe.
-        space: The space of the samples; ``space.save(samples, folder)`` writes files.
+        space: The space of the samples.
         conditions: The spaces of the conditions.
         networks: The networks, by role; averaged weights where the run kept an average.
     """
@@ -77,17 +78,31 @@ class Trained:
 
         Args:
             count: How many.
-            condition: For each named condition one value for all samples, as its space reads it
-                (``{"label": 3}``), or a tensor of ``count`` rows. What is left out is varied.
+            condition: For each named condition, or code of the generator, one value for all samples, as its space
+                reads it (``{"label": 3}``), or a tensor of ``count`` rows. What is left out is varied.
             seed: Seeds the noise.
             network: The generator's role, where there are several.
         """
         role = network or generator_role(self.networks)
-        given = {name: self._condition(name, value, count) for name, value in (condition or {}).items()}
+        spaces = self.choices(role)
+        given = {name: _condition(name, value, count, spaces) for name, value in (condition or {}).items()}
         missing = {name: space for name, space in self.conditions.items() if name not in given}
         data = None if only_labels(missing) else self._data().split("train")
         asked = {**conditions_for(count, missing, data, seed=seed), **given}
         return generate(self.networks[role], count, asked, seed=seed, device=self.device)
+
+    def choices(self, network: str | None = None) -> dict[str, Space]:
+        """Return all that samples can be asked to be: the data's conditions, and the generator's codes."""
+        codes = getattr(self.networks[network or generator_role(self.networks)], "codes", {})
+        return {**self.conditions, **codes}
+
+    def save(self, samples: Batch, folder: Path | str) -> list[Path]:
+        """Write samples into a folder, and return the paths.
+
+        The classes that they were asked for are in the files' names (``00000-seven.wav``), or in ``labels.txt`` where
+        one file has all samples.
+        """
+        return save_samples(samples, self.space, self.conditions, Path(folder))
 
     def evaluate(self) -> dict[str, float]:
         """Return the values of the recipe's metrics, against the split that it names."""
@@ -102,21 +117,6 @@ class Trained:
         seed = self.recipe.seed
         return evaluation.evaluate(network, held_out, self.recipe.evaluate, builder.metrics(), seed, self.device).values
 
-    def _condition(self, name: str, value: Any, count: int) -> Tensor:
-        if name not in self.conditions:
-            known = ", ".join(self.conditions) or "none: the run is unconditional"
-            raise SparringError(f"there is no condition '{name}'", where="condition", remedy=f"its conditions: {known}")
-        if isinstance(value, Tensor) and value.dim() == len(self.conditions[name].shape) + 1:
-            if len(value) != count:
-                raise SparringError(
-                    f"the condition '{name}' has {len(value)} rows for {count} samples",
-                    where="condition",
-                    remedy="give one row a sample, or a single value for all",
-                )
-            return value
-        one = self.conditions[name].encode(value)
-        return one.expand(count, *one.shape)
-
     def _data(self) -> AnyData:
         """Build the data that the recipe names."""
         if self.recipe.data.use == GIVEN:
@@ -127,6 +127,23 @@ class Trained:
             )
         data: AnyData = self._registry.build("data", self.recipe.data, "data")
         return data
+
+
+def _condition(name: str, value: Any, count: int, spaces: Mapping[str, Space]) -> Tensor:
+    """Return ``count`` rows of a condition, of one value for all or of a row each."""
+    if name not in spaces:
+        known = ", ".join(spaces) or "none: the run is unconditional"
+        raise SparringError(f"there is no condition '{name}'", where="condition", remedy=f"its conditions: {known}")
+    if isinstance(value, Tensor) and value.dim() == len(spaces[name].shape) + 1:
+        if len(value) != count:
+            raise SparringError(
+                f"the condition '{name}' has {len(value)} rows for {count} samples",
+                where="condition",
+                remedy="give one row a sample, or a single value for all",
+            )
+        return value
+    one = spaces[name].encode(value)
+    return one.expand(count, *one.shape)
 
 
 def _space(registry: Registry, described: Mapping[str, Any]) -> Space:

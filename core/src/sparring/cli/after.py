@@ -41,11 +41,11 @@ def generate(
     from sparring.trained import load
 
     trained = load(folder, plugins=plugin or ())
-    wanted = conditions_of(trained.conditions, condition or (), count)
+    wanted = conditions_of(trained.choices(), condition or (), count)
     batch = trained.generate(count, condition=wanted or None, seed=seed)
     try:
         target.mkdir(parents=True, exist_ok=True)
-        files = trained.space.save(batch.sample, target)
+        files = trained.save(batch, target)
     except OSError as cause:
         raise SparringError(f"the samples cannot be written: {cause.strerror}", where=str(target)) from cause
     if as_json:
@@ -110,16 +110,20 @@ def conditions_of(spaces: Any, assignments: Sequence[str], count: int) -> dict[s
 def encode(space: Space, text: str) -> Any:
     """Encode one condition's value, which a command line can only give as text.
 
-    Text comes first, because a class may be called "3"; where the space refuses it, a number is tried.
+    Text comes first, because a class may be called "3"; where the space refuses it, a number is tried, and then a list
+    of numbers between commas.
     """
     try:
         return space.encode(text)
     except (SparringError, ValueError, TypeError, KeyError) as error:
         try:
-            number = float(text)
+            numbers = [float(part) for part in text.split(",")]
         except ValueError:
             raise error from None
-        try:
-            return space.encode(int(number) if number.is_integer() else number)
-        except (SparringError, ValueError, TypeError, KeyError):
-            raise error from None
+        whole = len(numbers) == 1 and numbers[0].is_integer()
+        for value in (int(numbers[0]) if whole else numbers[0], numbers)[len(numbers) > 1 :]:
+            try:
+                return space.encode(value)
+            except (SparringError, ValueError, TypeError, KeyError):
+                continue
+        raise error from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import torch
@@ -162,7 +162,7 @@ class Context:
 
     def continued(self) -> Context:
         """Return the context of the next update, with this one's batch, noise and kept forward passes."""
-        batch = Batch(self.batch.sample.detach(), self.batch.condition, self.batch.lengths)
+        batch = replace(self.batch, sample=self.batch.sample.detach())
         following = Context(self.networks, batch, step=self.step, rng=self.rng, rows=self.rows, average=self.average)
         following.rows_rng, following._latents, following._relaxed = self.rows_rng, self._latents, self._relaxed
         for role, made in self._kept.items():

@@ -25,11 +25,14 @@ class Batch:
         sample: ``(B, *space.shape)``, in the range that the data's space states.
         condition: Named tensors of B rows each.
         lengths: ``(B,)`` integers for sequences: how many leading positions of each row count.
+        extras: What a generator said beside its samples, such as the codes that it drew: named tensors of B rows
+            each. Empty for real samples.
     """
 
     sample: Tensor
     condition: Condition = field(default_factory=dict)
     lengths: Tensor | None = None
+    extras: Mapping[str, Tensor] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.sample)
@@ -37,23 +40,27 @@ class Batch:
     def rows(self, chosen: slice | Tensor) -> Batch:
         """Return the chosen rows of every tensor."""
         condition = {name: value[chosen] for name, value in self.condition.items()}
-        return Batch(self.sample[chosen], condition, None if self.lengths is None else self.lengths[chosen])
+        extras = {name: value[chosen] for name, value in self.extras.items()}
+        return Batch(self.sample[chosen], condition, None if self.lengths is None else self.lengths[chosen], extras)
 
     def to(self, device: torch.device) -> Batch:
         """Return the batch on a device; the copy does not wait where the memory is pinned."""
         if self.sample.device == device:
             return self
         condition = {name: value.to(device, non_blocking=True) for name, value in self.condition.items()}
+        extras = {name: value.to(device, non_blocking=True) for name, value in self.extras.items()}
         lengths = None if self.lengths is None else self.lengths.to(device, non_blocking=True)
-        return Batch(self.sample.to(device, non_blocking=True), condition, lengths)
+        return Batch(self.sample.to(device, non_blocking=True), condition, lengths, extras)
 
     @staticmethod
     def concatenate(batches: Sequence[Batch]) -> Batch:
         """Join batches along their rows; sequences must share one padded length."""
         first = batches[0]
         condition = {name: torch.cat([batch.condition[name] for batch in batches]) for name in first.condition}
+        extras = {name: torch.cat([batch.extras[name] for batch in batches]) for name in first.extras}
         lengths = [batch.lengths for batch in batches if batch.lengths is not None]
-        return Batch(torch.cat([batch.sample for batch in batches]), condition, torch.cat(lengths) if lengths else None)
+        sample = torch.cat([batch.sample for batch in batches])
+        return Batch(sample, condition, torch.cat(lengths) if lengths else None, extras)
 
 
 @dataclass(frozen=True)
@@ -68,6 +75,8 @@ class Source:
         size: The download's size in bytes.
         licence: The licence's name.
         credit: Who made the data.
+        further: More downloads that belong to the same data. Where there are any, each one, this included, is unpacked
+            into a sub-folder that has the last part of its locator as name; plain files lie side by side.
     """
 
     client: Literal["pip", "npm", "apt", "url", "hub"]
@@ -77,6 +86,12 @@ class Source:
     version: str = ""
     sha256: str = ""
     credit: str = ""
+    further: tuple[Source, ...] = ()
+
+    @property
+    def downloads(self) -> tuple[Source, ...]:
+        """List this download and the further ones."""
+        return (self, *self.further)
 
 
 class Data(ABC):

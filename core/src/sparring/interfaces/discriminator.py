@@ -27,7 +27,14 @@ class Critique(NamedTuple):
 
 
 class Discriminator(nn.Module, ABC):
-    """Tell real samples from generated ones."""
+    """Tell real samples from generated ones.
+
+    Attributes:
+        packing: How many consecutive samples are judged together (PacGAN). All that it returns has then B / packing
+            rows in the place of B.
+    """
+
+    packing: int = 1
 
     @abstractmethod
     def forward(self, sample: Tensor, condition: Condition, lengths: Tensor | None = None) -> Critique | Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from sparring.errors import TrainingError
 from sparring.interfaces.data import Condition
+from sparring.interfaces.space import Space
 
 
 class Generated(NamedTuple):
@@ -33,9 +34,12 @@ class Generator(nn.Module, ABC):
     Attributes:
         latent_shape: The shape of one latent, or None for a generator that its condition alone drives
             (a vocoder, a translator).
+        codes: What a sample can be asked for beside the data's conditions, each code's space by its name; the
+            generator draws what it is not given, and says what it was in ``Generated.extras`` under the same name.
     """
 
     latent_shape: tuple[int, ...] | None = None
+    codes: Mapping[str, Space] = {}
 
     def latent(self, n: int, *, rng: torch.Generator) -> Tensor | None:
         """Draw ``(n, *latent_shape)`` from the standard normal distribution, on the generator's device."""

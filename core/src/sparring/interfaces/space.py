@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,10 +20,12 @@ class Space(ABC):
 
     Attributes:
         shape: The shape of one sample, without the batch: ``(C, H, W)``, ``(M, T)``, ``()`` for a label.
+        called: What samples are called in a report: pictures, spectrograms, sentences.
         audible: Whether ``save`` writes sounds; a run then keeps a few of them beside each preview.
     """
 
     shape: tuple[int, ...]
+    called: ClassVar[str] = "samples"
     audible: ClassVar[bool] = False
 
     @abstractmethod
@@ -44,6 +47,17 @@ class Space(ABC):
     @abstractmethod
     def preview(self, samples: Tensor) -> Image | str:
         """Show samples ``(B, *shape)`` at a glance, as a picture or as text."""
+
+    def compare(self, columns: Mapping[str, Tensor]) -> Image | None:
+        """Show side by side what belongs together: what a generator was given, what it made, and what is true.
+
+        Args:
+            columns: By name ``(B, …)`` each, of this space or of one like it; row i of all belongs together.
+
+        Returns:
+            A picture in which every column has its name, or None: previews then show the samples alone.
+        """
+        return None
 
     def options(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

@@ -103,6 +103,8 @@ def interfaces() -> dict[Any, str]:
     """Map each interface that an option may ask for to the kind of component that fills it."""
     from sparring.interfaces.augmentation import Augmentation, Constraint
     from sparring.interfaces.data import Data
+    from sparring.interfaces.discriminator import Discriminator
+    from sparring.interfaces.generator import Generator
     from sparring.interfaces.loss import Loss
     from sparring.interfaces.metric import Encoder, Metric
     from sparring.interfaces.objective import Term
@@ -113,7 +115,9 @@ def interfaces() -> dict[Any, str]:
         Augmentation: "augmentation",
         Constraint: "constraint",
         Data: "data",
+        Discriminator: "discriminator",
         Encoder: "encoder",
+        Generator: "generator",
         Loss: "loss",
         Metric: "metric",
         Reward: "reward",

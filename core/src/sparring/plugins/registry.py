@@ -98,8 +98,15 @@ class Registry:
         )
 
     def name_of(self, instance: object, kind: str) -> str:
-        """Return the name under which an instance's class is registered."""
+        """Return the name under which an instance's class is registered.
+
+        What was handed over from Python may be of a plugin that the recipe does not name: it is loaded here.
+        """
         self.plugin(ALWAYS)
+        home = type(instance).__module__.partition(".")[0]
+        for record in self.records:
+            if record.target.partition(":")[0].partition(".")[0] == home:
+                self.plugin(record.name)
         for component in self.components(kind):
             if component.load() is type(instance):
                 return component.name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from html import escape
 from pathlib import Path
 
@@ -85,7 +86,18 @@ def sounds(drawing: Drawing) -> str:
             break
         source = f"data:{AUDIO[path.suffix.lower()]};base64,{base64.b64encode(content).decode()}"
         players.append(
-            f'<figure><audio controls preload="metadata" src="{source}"></audio>'
-            f"<figcaption>{escape(path.name)}</figcaption></figure>"
+            f'<figure><audio controls preload="metadata" src="{source}" aria-label="{escape(path.stem)}"></audio>'
+            f"<figcaption>{_caption(path)}</figcaption></figure>"
         )
     return "".join(players)
+
+
+def label_of(path: Path) -> str:
+    """Return the class in the name of a sample's file, ``seven`` of ``00000-seven.wav``, or an empty string."""
+    found = re.fullmatch(r"\d+-(.+)", path.stem)
+    return found[1] if found else ""
+
+
+def _caption(path: Path) -> str:
+    label = label_of(path)
+    return f"<b>{escape(label)}</b> <small>{escape(path.name)}</small>" if label else escape(path.name)

@@ -12,13 +12,13 @@ from string import Template
 from typing import Any
 
 from sparring import __version__
-from sparring.report import curves, media
-from sparring.report.record import Drawing, RunRecord, Verdict, number, read_run
+from sparring.report import curves, samples
+from sparring.report.record import RunRecord, Verdict, number, read_run
 
 NAME = "report.html"
 
-MOST_FRAMES = 24
-"""Drawings over time that a page holds, evenly chosen; the first and the last are among them."""
+MOST_ROWS = 24
+"""Evaluations that are shown at once; more are folded away."""
 
 LEVELS = {"good": "Good", "warning": "Warning", "bad": "Trouble"}
 
@@ -57,11 +57,9 @@ def page(runs: Sequence[RunRecord]) -> str:
 
 
 def _run(run: RunRecord, index: int) -> str:
-    return "\n".join(
-        part
-        for part in (_head(run), _verdicts(run), _samples(run), _charts(run, index), _evaluations(run), _more(run))
-        if part
-    )
+    charts, evaluations = _charts(run, index), _evaluations(run)
+    parts = (_head(run), _verdicts(run), samples.section(run), charts, evaluations, _more(run))
+    return "\n".join(part for part in parts if part)
 
 
 # ---- the head ----
@@ -71,15 +69,25 @@ def _head(run: RunRecord) -> str:
     summary = run.recipe.get("summary")
     said = f'<p class="summary">{escape(str(summary))}</p>' if summary else ""
     level, sentence = _status(run)
-    status = f'<p class="status {level}"><span>{escape(sentence)}</span></p>'
+    status = f'<p class="status {level}"><span>{escape(sentence)}{escape(_kept(run))}</span></p>'
     tiles = "".join(
         f"<div><dt>{escape(name)}</dt><dd>{value:.4g}{_change(points)}{_seen_by(run, name)}</dd></div>"
         for name, points in run.series("evaluate").items()
-        for value in (points[-1][1],)
+        for value in (dict(points).get(run.kept_step, points[-1][1]),)
     )
     metrics = f'<dl class="tiles" aria-label="Final metrics">{tiles}</dl>' if tiles else ""
     head = f'<p class="over">Training report</p><h1>{escape(run.name)}</h1>{said}{status}{metrics}'
     return f"<header>{head}</header>"
+
+
+def _kept(run: RunRecord) -> str:
+    """Say which step the final weights are of, where they need not be the last ones."""
+    if not run.finished or not run.kept_by or "step" not in run.final:
+        return ""
+    value = dict(run.series("evaluate").get(run.kept_by, ())).get(run.kept_step)
+    figure = f", {value:.4g}" if value is not None else ""
+    which = f"those of step {run.kept_step:,}" if run.kept_step != run.step else "the last ones"
+    return f" The weights in final/ are {which}, the best by {run.kept_by}{figure}; the figures here are theirs."
 
 
 def _seen_by(run: RunRecord, name: str) -> str:
@@ -160,61 +168,6 @@ def _prose(text: str) -> str:
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(ended))
 
 
-# ---- samples ----
-
-
-def _samples(run: RunRecord) -> str:
-    parts = []
-    last = run.drawings[-1] if run.drawings else None
-    pair = [(run.real, "Real samples"), (last, f"Generated samples, step {last.step:,}" if last else "")]
-    shown = [
-        f'<figure class="card">{content}<figcaption>{escape(label)}</figcaption></figure>'
-        for drawing, label in pair
-        if drawing and (content := media.preview(drawing, label))
-    ]
-    if shown:
-        heading = "Real beside generated" if len(shown) == 2 else "Samples"
-        parts.append(f'<section><h2>{heading}</h2><div class="beside">{"".join(shown)}</div></section>')
-    heard = [
-        f'<h3>{escape(label)}</h3><div class="sounds">{content}</div>'
-        for drawing, label in pair
-        if drawing and (content := media.sounds(drawing))
-    ]
-    if heard:
-        parts.append(f"<section><h2>To listen to</h2>{''.join(heard)}</section>")
-    frames = _chosen(run.drawings)
-    if len(frames) > 1:
-        parts.append(f"<section><h2>Samples over time</h2>{_slider(frames)}{_film(frames)}</section>")
-    return "\n".join(parts)
-
-
-def _film(frames: Sequence[Drawing]) -> str:
-    texts = any(frame.picture is None for frame in frames)
-    figures = "".join(
-        f"<figure>{media.preview(frame, f'Samples at step {frame.step:,}', frame=True)}"
-        f"<figcaption>Step {frame.step:,}</figcaption></figure>"
-        for frame in frames
-    )
-    style = "film texts" if texts else "film"
-    return f'<div class="{style}" tabindex="0" role="group" aria-label="Samples over time">{figures}</div>'
-
-
-def _slider(frames: Sequence[Drawing]) -> str:
-    if any(frame.picture is None for frame in frames):
-        return ""
-    return (
-        '<div class="slider"><div class="card"><img alt=""></div><div><output></output>'
-        '<input type="range" min="0" value="0" step="1" aria-label="Step"></div></div>'
-    )
-
-
-def _chosen(drawings: Sequence[Drawing]) -> list[Drawing]:
-    seen = [drawing for drawing in drawings if drawing.picture or drawing.text]
-    if len(seen) <= MOST_FRAMES:
-        return seen
-    return [seen[round(index * (len(seen) - 1) / (MOST_FRAMES - 1))] for index in range(MOST_FRAMES)]
-
-
 # ---- curves and figures ----
 
 
@@ -244,7 +197,7 @@ def _evaluations(run: RunRecord) -> str:
         f'<table><thead><tr><th scope="col">Step</th><th scope="col" class="word">Stage</th>{heads}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table>"
     )
-    if len(rows) > MOST_FRAMES:
+    if len(rows) > MOST_ROWS:
         table = f"<details><summary>All {len(rows)} evaluations</summary>{table}</details>"
     return f'<section><h2>Evaluations</h2><div class="scroll">{table}</div></section>'
 

@@ -39,12 +39,14 @@ class Drawing:
         picture: The preview as a picture, if there is one.
         text: The preview as text, if there is one.
         sounds: Audio files beside it.
+        further: Other pictures beside it, such as a callback's.
     """
 
     name: str
     picture: Path | None
     text: Path | None
     sounds: tuple[Path, ...] = ()
+    further: tuple[Path, ...] = ()
 
     @property
     def step(self) -> int:
@@ -63,6 +65,7 @@ class RunRecord:
     events: Sequence[Mapping[str, Any]]
     drawings: Sequence[Drawing] = field(default_factory=tuple)
     real: Drawing | None = None
+    final: Mapping[str, Any] = field(default_factory=dict)
     finished: bool = False
 
     @property
@@ -86,6 +89,28 @@ class RunRecord:
     def step(self) -> int:
         """The last step that the journal knows of."""
         return max((_whole(event.get("step")) for event in self.events), default=0)
+
+    @property
+    def samples(self) -> str:
+        """What the samples are called: pictures, spectrograms, sentences."""
+        return str(self.environment.get("samples") or "samples")
+
+    @property
+    def kept_by(self) -> str:
+        """The metric by whose best value the final weights were chosen, or an empty string."""
+        checkpoint = self.recipe.get("checkpoint")
+        keep = checkpoint.get("keep") if isinstance(checkpoint, dict) else None
+        return str(keep.get("best", "")) if isinstance(keep, dict) else ""
+
+    @property
+    def kept_step(self) -> int:
+        """The step that the final weights are of; the last one where there are none yet."""
+        return _whole(self.final.get("step")) if "step" in self.final else self.step
+
+    @property
+    def shown(self) -> Drawing | None:
+        """What the final weights draw; the last drawing where there is none of theirs."""
+        return next((one for one in self.drawings if one.step == self.kept_step), (None, *self.drawings)[-1])
 
     @property
     def seconds(self) -> float:
@@ -149,6 +174,7 @@ def read_run(folder: Path) -> RunRecord:
     drawn = sorted(path.name for path in samples.iterdir() if path.is_dir()) if samples.is_dir() else []
     drawings = [_drawing(samples / name, name, "preview") for name in drawn if name.isdigit()]
     real = _drawing(samples / "real", "real", "preview", beside=samples / "real")
+    config = folder / "final" / "config.json"
     return RunRecord(
         folder=folder,
         recipe=_mapping(_parsed(text)),
@@ -157,7 +183,8 @@ def read_run(folder: Path) -> RunRecord:
         events=_mappings(journal.read(folder)),
         drawings=[one for one in drawings if one is not None],
         real=real,
-        finished=(folder / "final" / "config.json").is_file(),
+        final=_mapping(_decoded(_text(config))),
+        finished=config.is_file(),
     )
 
 
@@ -175,7 +202,8 @@ def _drawing(folder: Path, name: str, stem: str, *, beside: Path | None = None) 
     sounds = (
         tuple(sorted(path for path in folder.rglob("*") if path.suffix.lower() in AUDIO)) if folder.is_dir() else ()
     )
-    return Drawing(name, picture, text, sounds) if picture or text or sounds else None
+    further = tuple(sorted(path for path in folder.glob("*.png") if path != picture)) if folder.is_dir() else ()
+    return Drawing(name, picture, text, sounds, further) if picture or text or sounds else None
 
 
 def _text(path: Path) -> str:

@@ -22,6 +22,8 @@ CHUNK = 256
 def generate(network: nn.Module, count: int, condition: Condition, *, seed: int, device: torch.device) -> Batch:
     """Return ``count`` samples, on the CPU; the same arguments give the same samples.
 
+    What the generator says beside them, row by row, comes along as ``extras``.
+
     Args:
         network: A generator; it is asked in evaluation mode and left as it was.
         count: How many.
@@ -30,7 +32,7 @@ def generate(network: nn.Module, count: int, condition: Condition, *, seed: int,
         device: Where the network lives.
     """
     made: list[Batch] = []
-    with _evaluating(network), torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+    with evaluating(network), torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         for start in range(0, count, CHUNK):
             n = min(CHUNK, count - start)
             rng = generator_at(device, seed, "generate", start)
@@ -41,7 +43,8 @@ def generate(network: nn.Module, count: int, condition: Condition, *, seed: int,
             else:
                 assert isinstance(network, Generator)
                 drawn = lift_generated(network(network.latent(n, rng=rng), part))
-            made.append(Batch(drawn.sample, part, drawn.lengths).to(torch.device("cpu")))
+            extras = {name: value for name, value in drawn.extras.items() if value.dim() and len(value) == n}
+            made.append(Batch(drawn.sample, part, drawn.lengths, extras).to(torch.device("cpu")))
     return Batch.concatenate(made)
 
 
@@ -84,7 +87,8 @@ def first_rows(data: Data, count: int, *, seed: int = 0) -> Batch:
 
 
 @contextmanager
-def _evaluating(network: nn.Module) -> Iterator[None]:
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """Put a network into evaluation mode, and every module of it back into its own."""
     modes: dict[nn.Module, bool] = {module: module.training for module in network.modules()}
     network.eval()
     try:

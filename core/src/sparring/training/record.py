@@ -19,7 +19,6 @@ import torch
 
 from sparring import __version__
 from sparring.errors import CheckpointError
-from sparring.interfaces.data import Batch
 from sparring.interfaces.space import Space
 from sparring.plugins.registry import Registry
 from sparring.recipes.schema import Best, Recipe
@@ -32,9 +31,6 @@ from sparring.training.stage import Stage
 
 if TYPE_CHECKING:
     from sparring.training.run import Run
-
-HEARD = 6
-"""How many sounds are kept beside a preview."""
 
 RECIPE, ENVIRONMENT, CONFIG = "recipe.yaml", "environment.json", "config.json"
 _PARTS = {"callbacks", "ledger", "optimizers", "objective", "terms", "feed"}  # of a checkpoint's state
@@ -71,6 +67,7 @@ def create(
         "threads": threads,
         "processes": world,
         "spaces": spaces,
+        "samples": getattr(registry.find("space", spaces["sample"]["use"]).load(), "called", Space.called),
         "command": sys.argv[1:],
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
@@ -241,30 +238,7 @@ def best_checkpoint(run: Run) -> Path | None:
     return max(scored)[1] if scored else None
 
 
-# ---- samples and final weights ----
-
-
-def write_preview(space: Space, samples: Batch, target: Path) -> None:
-    """Write a preview as ``target.png`` or ``target.txt``."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shown = space.preview(samples.sample)
-    if isinstance(shown, str):
-        target.with_suffix(".txt").write_text(shown, encoding="utf-8")
-    else:
-        shown.save(target.with_suffix(".png"))
-    if space.audible:
-        heard = target.with_suffix("") if target.name == "real" else target.parent
-        heard.mkdir(exist_ok=True)
-        space.save(samples.sample[:HEARD], heard)
-
-
-def real_preview(run: Run) -> None:
-    """Write a preview of real samples, to be seen beside generated ones."""
-    if not run.parallel.main or run.recipe.samples is None:
-        return
-    real = run.real_samples(run.recipe.samples.count)
-    if len(real):
-        write_preview(run.space, real, run.folder / "samples" / "real")
+# ---- final weights ----
 
 
 def describe_space(registry: Registry, space: Space) -> dict[str, Any]:
@@ -277,22 +251,38 @@ def write_final(run: Run) -> None:
     written = run.folder / f"{UNFINISHED}{FINAL}"
     written.mkdir(exist_ok=True)
     best = best_checkpoint(run)
-    step = run.step
+    weights: dict[str, str] = {}
     for role in run.networks:
         target = written / f"{role}.safetensors"
         if best is None:
+            averaged = role in run.averages
             checkpoint.write_weights(run.best_network(role), target)
-            continue
-        step = int(best.name)
-        average = best / f"{role}.average.safetensors"
-        target.write_bytes((average if average.exists() else best / f"{role}.safetensors").read_bytes())
+        else:
+            # The best may be of an earlier stage, in which no average was kept.
+            average = best / f"{role}.average.safetensors"
+            averaged = average.exists()
+            target.write_bytes((average if averaged else best / f"{role}.safetensors").read_bytes())
+        weights[role] = "average" if averaged else "live"
     environment = read_environment(run.folder)
     config = {
         "sparring": __version__,
-        "step": step,
-        "weights": {role: "average" if role in run.averages else "live" for role in run.networks},
+        "step": run.step if best is None else int(best.name),
+        "weights": weights,
         "spaces": environment["spaces"],
         "recipe": run.recipe.dump(),
     }
     (written / CONFIG).write_text(json.dumps(config, indent=1), encoding="utf-8")
     checkpoint.replace_folder(run.folder / FINAL, written)
+    if best is not None:
+        run.say(_about_best(run, best))
+
+
+def _about_best(run: Run, best: Path) -> str:
+    """Say which step the final weights are of: the last evaluation, which is shown beside it, may be another's."""
+    keep, step = run.recipe.checkpoint.keep, int(best.name)
+    assert isinstance(keep, Best)
+    value = json.loads((best / checkpoint.MANIFEST).read_text(encoding="utf-8"))["metrics"][keep.best]
+    if step == run.step:
+        return f"final/ holds the last weights, which are the best by {keep.best}: {value:.4g}"
+    last = f"; at the last evaluation it was {run.metrics[keep.best]:.4g}" if keep.best in run.metrics else ""
+    return f"final/ holds the weights of step {step:,}, the best by {keep.best}: {value:.4g}{last}"

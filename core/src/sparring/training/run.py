@@ -19,11 +19,11 @@ from sparring.interfaces.metric import Metric
 from sparring.interfaces.trainer import Result
 from sparring.plugins.events import hooks_of
 from sparring.recipes.schema import Best, Recipe
-from sparring.training import checkpoint, evaluation, record
+from sparring.training import checkpoint, evaluation, previews, record
 from sparring.training.build import MEMORY_FORMATS, AnyData, Builder
 from sparring.training.checkpoint import Manifest
 from sparring.training.ema import MovingAverage
-from sparring.training.generate import conditions_for, first_rows, generate, generator_role
+from sparring.training.generate import conditions_for, first_rows, generate, generator_role, only_labels
 from sparring.training.interrupt import Interrupt
 from sparring.training.journal import Journal
 from sparring.training.ledger import Ledger
@@ -143,14 +143,25 @@ class Run:
             return Batch(torch.empty(0, *self.space.shape))
         return first_rows(held_out, count)
 
+    def examples(self) -> Data | None:
+        """Return the data whose conditions previews show: held out where the recipe evaluates, else what is trained on.
+
+        None stands for a stream without a held-out part.
+        """
+        if only_labels(self.conditions):
+            return None
+        if self.recipe.evaluate is not None:
+            return self.data.split(self.recipe.evaluate.split)
+        return self.data if isinstance(self.data, Data) else None
+
     def generated_samples(self, count: int, *, seed: int | None = None) -> Batch:
         """Return generated samples, on the CPU, by the averaged weights where there are any.
 
-        The same ``count`` and ``seed`` (by default the recipe's) mean the same latents at every step.
+        The same ``count`` and ``seed`` (by default the recipe's) mean the same latents and conditions at every step.
+        Conditions that are more than class labels are those of ``examples``.
         """
         chosen = self.recipe.seed if seed is None else seed
-        data = self.data if isinstance(self.data, Data) else None
-        condition = conditions_for(count, self.conditions, data, seed=chosen)
+        condition = conditions_for(count, self.conditions, self.examples(), seed=chosen)
         return generate(self.best_network(self.generator_role), count, condition, seed=chosen, device=self.device)
 
     def best_network(self, role: str) -> nn.Module:
@@ -258,7 +269,7 @@ class Run:
         """Before the first step of all, save, evaluate and draw, so that what is wrong with these shows at once."""
         if not checkpoint.listed(self.folder):
             self._save()
-        record.real_preview(self)
+        previews.real_preview(self)
         self._evaluate(due=True)
         self._sample(due=True)
 
@@ -302,7 +313,7 @@ class Run:
         if not due or self.recipe.samples is None or not self.parallel.main:
             return
         samples = self.generated_samples(self.recipe.samples.count)
-        record.write_preview(self.space, samples, self.folder / "samples" / f"{self.step:08d}" / "preview")
+        previews.write_preview(self, samples, self.folder / "samples" / f"{self.step:08d}" / "preview")
         self.hooks.sparring_sample(run=self, step=self.step, samples=samples)
         self._clock, self._clock_step = time.perf_counter(), self.step
 

@@ -5,11 +5,7 @@ Letters in names of tensors: B rows of the batch, C channels, M mel bands, T fra
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Protocol, runtime_checkable
-from weakref import WeakKeyDictionary
 
 import torch
 import torch.nn.functional as F
@@ -18,13 +14,10 @@ from torch import Tensor, nn
 from sparring.errors import DataError
 from sparring.interfaces.data import Data
 from sparring.interfaces.metric import Encoder
+from sparring.metrics.classifier import batches, held_out_accuracy, learn, remembered, set_apart
 from sparring_audio.networks.sizes import classes_of, spectrogram_shape
 
-LEARNING_RATE = 2e-3
-WEIGHT_DECAY = 1e-4
-BATCH = 64
 DROPOUT = 0.3
-OUTLIER_WEIGHT = 0.5  # as in Hendrycks et al.
 FEATURES = 64  # length of the feature vector: few enough for the covariance of a few hundred held-out sounds
 LAST_SIDE = 4  # the feature map is halved until its shorter side is no longer than this
 
@@ -69,15 +62,11 @@ class ClassifierEncoder(Encoder):
                 remedy="use labelled data, or evaluate with audio/sound alone",
             )
         self.name = f"audio-classifier-{mels}x{frames}"
-        with _set_apart(seed):
+        with set_apart(seed):
             self.layers = _convolutions(mels, frames, width)
             self.head = nn.Linear(FEATURES, classes)
-            learnt = _LEARNT.setdefault(data, {})
-            if (key := (steps, width, seed)) not in learnt:
-                self._learn(data.split("train"), steps, seed)
-                weights = {name: value.detach().clone() for name, value in self.state_dict().items()}
-                learnt[key] = (weights, self._measure(data))
-            weights, self.accuracy = learnt[key]
+            key = ("audio/classifier", steps, width, seed)
+            weights, self.accuracy = remembered(data, key, lambda: self._learn(data, steps, seed))
             self.load_state_dict(weights)
         self.eval().requires_grad_(False)
 
@@ -92,46 +81,19 @@ class ClassifierEncoder(Encoder):
         probabilities_BK: Tensor = self.head(self(sample)).softmax(dim=1)
         return probabilities_BK
 
-    def _learn(self, data: Data, steps: int, seed: int) -> None:
+    def _logits(self, sample: Tensor) -> Tensor:
+        logits_BK: Tensor = self.head(self.layers(sample))
+        return logits_BK
+
+    def _learn(self, data: Data, steps: int, seed: int) -> tuple[dict[str, Tensor], float]:
         draw = torch.Generator().manual_seed(seed)
-        optimizer = torch.optim.AdamW(self.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-        self.train()
-        order = torch.empty(0, dtype=torch.long)
-        for _ in range(steps):
-            while len(order) < BATCH:
-                order = torch.cat([order, torch.randperm(len(data), generator=draw)])
-            batch = data.gather(order[:BATCH], rng=draw).to(torch.device("cpu"))
-            order = order[BATCH:]
-            known_BCMT = _shifted(batch.sample.float(), draw)
-            unlike_BCMT = _unlike(known_BCMT, draw)
-            logits_BK = self.head(self.layers(torch.cat([known_BCMT, unlike_BCMT])))
-            known_BK, unlike_BK = torch.split(logits_BK, [len(known_BCMT), len(unlike_BCMT)])
-            loss = F.cross_entropy(known_BK, batch.condition["label"])
-            # The cross-entropy to equal shares: for what is of no class, no class shall be likely.
-            loss = loss - OUTLIER_WEIGHT * unlike_BK.log_softmax(dim=1).mean()
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            schedule.step()
-
-    def _measure(self, data: Data) -> float:
-        try:
-            held_out = data.split("test")
-        except DataError:
-            return math.nan
-        self.eval()
-        right = 0
-        with torch.no_grad():
-            for indices in torch.split(torch.arange(len(held_out)), 4 * BATCH):
-                batch = held_out.gather(indices, rng=torch.Generator()).to(torch.device("cpu"))
-                found_B = self.head(self.layers(batch.sample.float())).argmax(dim=1)
-                right += int((found_B == batch.condition["label"]).sum())
-        return right / len(held_out)
-
-
-# What encoders have learnt, by their data and (steps, width, seed): weights and accuracy.
-_LEARNT: WeakKeyDictionary[Data, dict[tuple[int, int, int], tuple[dict[str, Tensor], float]]] = WeakKeyDictionary()
+        shown = (
+            (_shifted(batch.sample.float(), draw), batch.condition["label"])
+            for batch in batches(data.split("train"), draw)
+        )
+        learn(self, self._logits, shown, steps, unlike=lambda sample: _unlike(sample, draw))
+        weights = {name: value.detach().clone() for name, value in self.state_dict().items()}
+        return weights, held_out_accuracy(self, self._logits, data)
 
 
 def _convolutions(mels: int, frames: int, width: int) -> nn.Sequential:
@@ -169,18 +131,3 @@ def _unlike(sample_BCMT: Tensor, draw: torch.Generator) -> Tensor:
     shuffled_BCMT = second_BCMT.flatten(2)[:, :, order].view_as(second_BCMT)
     even_BCMT = (torch.rand(len(third_BCMT), 1, 1, 1, generator=draw) * 2 - 1).expand_as(third_BCMT)
     return torch.cat([noise_BCMT, shuffled_BCMT, even_BCMT])
-
-
-@contextmanager
-def _set_apart(seed: int) -> Iterator[None]:
-    """Seed torch's CPU randomness, and put the state from before back afterwards. GPUs' states are not touched.
-
-    Whoever builds a metric may do so under inference_mode, no_grad or autocast; none of them holds within.
-    """
-    before = torch.default_generator.get_state()
-    torch.default_generator.manual_seed(seed)
-    try:
-        with torch.inference_mode(False), torch.enable_grad(), torch.autocast("cpu", enabled=False):
-            yield
-    finally:
-        torch.default_generator.set_state(before)

@@ -50,6 +50,7 @@ class LogMelSpace(Space):
         iterations: Of Griffin-Lim. More sound a little better; it matters to ``decode`` alone.
     """
 
+    called: ClassVar[str] = "spectrograms"
     audible: ClassVar[bool] = True
 
     def __init__(

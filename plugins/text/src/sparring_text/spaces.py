@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -25,6 +25,8 @@ class TokenSpace(Space):
         tokenizer: The tokenizer, as the JSON of the tokenizers library.
         length: Positions of a sequence.
     """
+
+    called: ClassVar[str] = "sentences"
 
     def __init__(self, tokenizer: str, length: int) -> None:
         if length < 2:
