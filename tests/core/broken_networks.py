@@ -18,6 +18,7 @@ from sparring import (
     Generator,
     Space,
 )
+from sparring.spaces.label import LabelSpace
 from sparring.testing import StandInSequenceGenerator
 from tests.core.broken_components import breaks
 
@@ -105,6 +106,17 @@ class Deaf(Whole):
 
     def __init__(self, conditions: Mapping[str, Space]) -> None:
         super().__init__()
+
+
+@breaks("generator", "stubborn", "test_codes_can_be_asked_for")
+class Stubborn(Whole):
+    """It says a code, and does not take one."""
+
+    codes: Mapping[str, Space] = {"code.0": LabelSpace(["low", "high"])}
+
+    def forward(self, latent: Tensor | None, condition: Condition) -> Generated:  # type: ignore[override]
+        assert latent is not None
+        return Generated(super().forward(latent, condition), extras={"code.0": (latent[:, 0] > 0).long()})
 
 
 @breaks("generator", "clinging", "test_copies_share_nothing")
@@ -226,3 +238,10 @@ class Fickle(Judge):
     def forward(self, sample: Tensor, condition: Condition, lengths: Tensor | None = None) -> Critique:
         logits = torch.tanh(self.layer(sample)).squeeze(1)
         return Critique((logits,), ((logits,),) if self.training else ())
+
+
+@breaks("discriminator", "unpacked", "test_critique_has_one_row_a_sample", "test_batch_size_is_free")
+class Unpacked(Judge):
+    """It says that it judges two samples together, and judges each by itself."""
+
+    packing = 2

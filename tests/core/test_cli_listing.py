@@ -11,6 +11,9 @@ import pytest
 from sparring import __version__
 from sparring.cli import main
 from sparring.cli.schema import recipe_schema
+from sparring.data import fetch
+from sparring.errors import DataError
+from sparring.interfaces.data import Source
 from sparring.plugins.registry import Registry
 from sparring.recipes import source
 from sparring.recipes.check import resolve
@@ -123,6 +126,43 @@ class Far:
     "Data from elsewhere."
     source = Source(client="url", locator="https://example.org/a.zip", licence="CC0", size=5, sha256="0")
 """
+
+
+ENCODER = """
+from sparring import Plugin, Source
+plugin = Plugin("{name}")
+
+@plugin.encoder("learnt")
+class Learnt:
+    "An encoder with weights from elsewhere."
+    source = Source(client="url", locator="https://example.org/weights", licence="MIT", size=5, sha256="0")
+
+@plugin.encoder("random")
+class Random:
+    "An encoder without."
+"""
+
+
+def test_pretrained_weights_are_listed_and_fetched_like_data(
+    site: Site, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("SPARRING_DATA", str(tmp_path))
+    site.add_plugin("eyes", ENCODER)
+    rows = {row["name"]: row for row in json.loads(output_of(capsys, "data", "--json"))}
+    assert rows["eyes/learnt"] | {"kind": "encoder", "state": "to fetch", "licence": "MIT"} == rows["eyes/learnt"]
+    assert rows["points"]["kind"] == "data"
+    assert "eyes/random" not in rows
+
+    def refuse(asked: Source, *_: object) -> None:
+        raise DataError(f"{asked.locator} was asked for")
+
+    monkeypatch.setitem(fetch._DOWNLOADERS, "url", refuse)
+    for name, said in (
+        ("eyes/learnt", "https://example.org/weights was asked for"),
+        ("eyes/random", "'eyes/random' is an encoder"),
+    ):
+        assert main(("data", "fetch", name)) == 1
+        assert said in capsys.readouterr().err
 
 
 def test_data_are_listed_with_source_and_licence(

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
-from sparring import Encoder, Plugin
+import torch
+from torch import Tensor, nn
+
+from sparring import Augmentation, Batch, Condition, Encoder, Plugin
 from sparring.builtin import plugin
+from sparring.data.memory import MemoryData
+from sparring.networks.coded import CodedGenerator
+from sparring.networks.heads import HeadedDiscriminator
+from sparring.networks.mlp import MLPDiscriminator, MLPGenerator
 from sparring.spaces.label import LabelSpace
+from sparring.spaces.point import PointSpace
 from sparring.testing import (
     CallbackContract,
     ConstraintContract,
@@ -27,8 +36,13 @@ from sparring.testing import (
     contracts_in,
     covers,
 )
+from sparring.testing.contract import global_seed
+from sparring.testing.materials import other_condition
+from sparring.testing.run import RECIPE
+from tests.core.translation import Domains, translators_and_critics
 
 LABEL = LabelSpace(["low", "high"])
+DOMAINS = Domains(count=32)
 helper = Plugin("helper")
 
 
@@ -43,6 +57,27 @@ class Flat(Encoder):
 
     def forward(self, sample: Tensor) -> Tensor:
         return sample.flatten(1)
+
+
+@helper.augmentation("jitter")
+class Jitter(Augmentation):
+    """A little noise."""
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def forward(self, sample: Tensor, condition: Condition, *, rng: torch.Generator) -> Tensor:
+        return sample + 0.1 * torch.randn(sample.shape, generator=rng)
+
+
+def coded_and_headed() -> Mapping[str, nn.Module]:
+    """Return small networks with codes and a class, for points of the plane."""
+    with global_seed(0):
+        inner = MLPDiscriminator(PointSpace(), {"label": LABEL}, width=8, label="none")
+        return {
+            "generator": CodedGenerator(MLPGenerator(PointSpace(), {}, latent_dim=7, width=8), [3], 2),
+            "discriminator": HeadedDiscriminator(inner, PointSpace(), {"label": LABEL}, True, [3], 2),
+        }
 
 
 def test_every_component_is_under_contract() -> None:
@@ -61,6 +96,17 @@ class TestConvergence(CallbackContract):
     name = "convergence"
 
 
+class TestTraversal(CallbackContract):
+    name = "traversal"
+    recipe: ClassVar[Mapping[str, Any]] = {
+        **RECIPE,
+        "networks": {
+            **RECIPE["networks"],
+            "generator": {"use": "coded", "generator": RECIPE["networks"]["generator"], "categorical": [3]},
+        },
+    }
+
+
 class TestTensorBoard(CallbackContract):
     name = "tensorboard"
 
@@ -77,12 +123,55 @@ class TestLabelledPoints(DataContract):
     name, options = "points", {"arrangement": "spiral", "modes": 3, "labels": True, "seed": 4}
 
 
+class TestHeads(DiscriminatorContract):
+    name = "heads"
+    options: ClassVar[Mapping[str, Any]] = {
+        "discriminator": {"use": "mlp", "width": 8},
+        "categorical": [3, 2],
+        "continuous": 2,
+    }
+
+
+class TestHeadsThatNameTheClass(DiscriminatorContract):
+    name, conditions = "heads", {"label": LABEL}
+    options: ClassVar[Mapping[str, Any]] = {"discriminator": {"use": "mlp", "width": 8, "label": "none"}, "label": True}
+
+    def test_conditions_change_the_critique(self) -> None:
+        """The class that is to be named is not looked at."""
+        module, batch = self.build().eval(), self.materials.batch(4)
+        other = Batch(batch.sample, other_condition(batch.condition, "label", LABEL))
+        for first, second in zip(self.call(module, batch), self.call(module, other), strict=True):
+            assert torch.equal(first, second)
+
+
 class TestMLPDiscriminator(DiscriminatorContract):
     name = "mlp"
 
 
 class TestConditionalMLPDiscriminator(DiscriminatorContract):
     name, conditions = "mlp", {"label": LABEL}
+
+
+class TestPackingMLPDiscriminator(DiscriminatorContract):
+    name, options, conditions = "mlp", {"packing": 3, "width": 8}, {"label": LABEL}
+
+
+class TestWavyMLPDiscriminator(DiscriminatorContract):
+    name, options, conditions = "mlp", {"packing": 2, "frequencies": 3, "width": 8}, {"label": LABEL}
+
+
+class TestCoded(GeneratorContract):
+    name = "coded"
+    options: ClassVar[Mapping[str, Any]] = {
+        "generator": {"use": "mlp", "latent_dim": 9, "width": 8},
+        "categorical": [3, 2],
+        "continuous": 2,
+    }
+
+
+class TestConditionalCoded(GeneratorContract):
+    name, conditions = "coded", {"label": LABEL}
+    options: ClassVar[Mapping[str, Any]] = {"generator": {"use": "mlp", "latent_dim": 4, "width": 8}, "continuous": 1}
 
 
 class TestMLPGenerator(GeneratorContract):
@@ -133,8 +222,20 @@ class TestWasserstein(LossContract):
     name = "wasserstein"
 
 
+class TestCoverage(MetricContract):
+    plugin, name, options = helper, "coverage", {"encoder": "helper/flat"}
+
+
 class TestFrechet(MetricContract):
     plugin, name, options = helper, "frechet", {"encoder": "helper/flat"}
+
+
+class TestKernelDistance(MetricContract):
+    plugin, name, options = helper, "kernel-distance", {"encoder": "helper/flat"}
+
+
+class TestKernelDistanceInBlocks(MetricContract):
+    plugin, name, options = helper, "kernel-distance", {"encoder": "helper/flat", "block": 50}
 
 
 class TestModes(MetricContract):
@@ -153,6 +254,20 @@ class TestAdversarialOnSequences(ObjectiveContract):
     name, options, sequences = "adversarial", {"loss": "hinge"}, True
 
 
+class TestCycle(ObjectiveContract):
+    name, options, data = "cycle", {"loss": "least-squares", "history": 4}, DOMAINS
+
+    def networks(self) -> Mapping[str, nn.Module]:
+        return translators_and_critics()
+
+
+class TestCycleWithPairsAndNoHistory(ObjectiveContract):
+    name, options, data = "cycle", {"loss": "relativistic", "history": 0}, DOMAINS
+
+    def networks(self) -> Mapping[str, nn.Module]:
+        return translators_and_critics()
+
+
 class TestLikelihood(ObjectiveContract):
     name, sequences = "likelihood", True
 
@@ -167,6 +282,10 @@ class TestAdam(OptimizerContract):
 
 class TestAdamW(OptimizerContract):
     name, options = "adamw", {"lr": 0.1}
+
+
+class TestRMSprop(OptimizerContract):
+    name, options = "rmsprop", {"lr": 0.1, "alpha": 0.9}
 
 
 class TestSGD(OptimizerContract):
@@ -205,6 +324,53 @@ class TestPoint(SpaceContract):
     name, options = "point", {"dimensions": 3}
 
 
+class TestAuxiliaryClassifierOfTheCritic(TermContract):
+    name, options, conditions = "auxiliary-classifier", {"trains": "discriminator"}, {"label": LABEL}
+
+    def networks(self) -> Mapping[str, nn.Module]:
+        return coded_and_headed()
+
+
+class TestAuxiliaryClassifierOfTheGenerator(TermContract):
+    name, options, conditions = "auxiliary-classifier", {"trains": "generator"}, {"label": LABEL}
+
+    def networks(self) -> Mapping[str, nn.Module]:
+        return coded_and_headed()
+
+
+class TestConsistency(TermContract):
+    plugin, name, options = helper, "consistency", {"augmentation": "helper/jitter"}
+
+
+class TestBalancedConsistency(TermContract):
+    plugin, name, options = helper, "consistency", {"augmentation": "helper/jitter", "generated": True}
+
+
+class TestCycleConsistency(TermContract):
+    name, data = "cycle-consistency", DOMAINS
+
+    def networks(self) -> Mapping[str, nn.Module]:
+        return translators_and_critics()
+
+
+class TestIdentity(TermContract):
+    name, data = "identity", DOMAINS
+
+    def networks(self) -> Mapping[str, nn.Module]:
+        return translators_and_critics()
+
+
+class TestLeCam(TermContract):
+    name = "lecam"
+
+
+class TestMutualInformation(TermContract):
+    name, conditions = "mutual-information", {"label": LABEL}
+
+    def networks(self) -> Mapping[str, nn.Module]:
+        return coded_and_headed()
+
+
 class TestDragan(TermContract):
     name = "dragan"
 
@@ -235,6 +401,11 @@ class TestR2OnSequences(TermContract):
 
 class TestReconstruction(TermContract):
     name = "reconstruction"
+
+
+class TestMaskedReconstruction(TermContract):
+    name, options = "reconstruction", {"mask": "hole"}
+    data = MemoryData(PointSpace(), torch.eye(8)[:, :2], {"hole": (PointSpace(1), torch.ones(8, 1))})
 
 
 class TestStaged(TrainerContract):

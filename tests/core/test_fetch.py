@@ -12,6 +12,7 @@ import tarfile
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -287,6 +288,50 @@ def test_npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         f"assert sys.argv[1:] == ['pack', '--ignore-scripts', 'blocks@1.0.0']\nshutil.copy({str(packed)!r}, '.')",
     )
     assert (fetch(NAME, source("npm", "blocks", version="1.0.0")) / "package" / "data.csv").read_text() == "hi"
+
+
+def test_several_packages_lie_in_folders_of_their_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path):
+    for name in ("red", "blue"):
+        make_tar(tmp_path / f"{name}-1.0.0.tgz", "package/data.csv")
+    put_on_path(
+        tmp_path,
+        monkeypatch,
+        "npm",
+        f"shutil.copy(Path({str(tmp_path)!r}, sys.argv[-1].split('/')[-1].replace('@', '-') + '.tgz'), '.')",
+    )
+    blue = replace(source("npm", "@toys/blue", version="1.0.0"), licence="MIT", credit="Bob")
+    both = source("npm", "red", version="1.0.0", further=(blue,))
+    written = io.StringIO()
+    found = fetch(NAME, both, console=Console(file=written, width=200))
+    assert sorted(path.name for path in found.iterdir()) == ["blue", "red", "source.json"]
+    assert all((found / name / "package" / "data.csv").read_text() == "hi" for name in ("red", "blue"))
+    for told in ("red 1.0.0", "licence: CC0; credit: Ada", "@toys/blue 1.0.0", "licence: MIT; credit: Bob"):
+        assert told in written.getvalue()
+    assert fetch(NAME, both) == found  # there already
+    with pytest.raises(DataError, match="2 downloads instead of 1"):
+        fetch(NAME, replace(both, further=()))
+    with pytest.raises(DataError, match=r"another version: '1\.0\.0' instead of '2\.0\.0'"):
+        fetch(NAME, replace(both, further=(replace(blue, version="2.0.0"),)))
+    assert leftovers(home) == [found.name]
+
+
+def test_several_plain_files_lie_side_by_side(tmp_path: Path):
+    for name in ("a.gz", "b.gz"):
+        (tmp_path / name).write_bytes(name.encode())
+    first, second = (
+        source("url", (tmp_path / name).as_uri(), sha256=digest(tmp_path / name)) for name in ("a.gz", "b.gz")
+    )
+    found = fetch(NAME, replace(first, further=(second,)))
+    assert sorted(path.name for path in found.iterdir()) == ["a.gz", "b.gz", "source.json"]
+
+
+def test_a_second_download_that_fails_leaves_nothing(tmp_path: Path, home: Path):
+    file = tmp_path / "a.gz"
+    file.write_bytes(b"1")
+    first = source("url", file.as_uri(), sha256=digest(file))
+    with pytest.raises(DataError, match="not what was published"):
+        fetch(NAME, replace(first, further=(replace(first, sha256="0" * 64),)))
+    assert not leftovers(home)
 
 
 def test_apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -64,6 +64,19 @@ def test_rows_do_not_mix() -> None:
     torch.testing.assert_close(together, apart)
 
 
+def test_a_critic_of_waves_alone_repeats_itself() -> None:
+    discriminator = MLPDiscriminator(PointSpace(), {}, frequencies=2)
+    first = next(module for module in discriminator.modules() if isinstance(module, torch.nn.Linear))
+    with torch.no_grad():
+        first.weight[:, :2] = 0  # no longer sees the values themselves
+    sample = torch.randn(4, 2)
+    logits = discriminator(sample, {}).logits[0]
+    # The longest wave has a length of 2, in either coordinate.
+    for shift in ([2.0, 0.0], [0.0, -4.0]):
+        torch.testing.assert_close(discriminator(sample + torch.tensor(shift), {}).logits[0], logits, rtol=0, atol=1e-4)
+    assert not torch.allclose(discriminator(sample + torch.tensor([1.0, 0.0]), {}).logits[0], logits, atol=1e-4)
+
+
 class Endless(ArraySpace):
     """A space of no fixed shape."""
 
@@ -77,5 +90,7 @@ def test_impossible_networks_are_refused() -> None:
         MLPGenerator(Endless(), {})
     with pytest.raises(ValueError, match="depth"):
         MLPDiscriminator(PointSpace(), {}, depth=0)
+    with pytest.raises(ValueError, match="frequencies"):
+        MLPDiscriminator(PointSpace(), {}, frequencies=-1)
     with pytest.raises(SparringError, match="latent"):
         MLPGenerator(PointSpace(), {})(None, {})

@@ -13,13 +13,14 @@ from torch import nn
 from torch.optim import Optimizer
 
 from sparring.training.constraints import WeightClip
-from sparring.training.optim import adam, adamw, correct_for_lazy_updates, lazy_correction, sgd
+from sparring.training.optim import adam, adamw, correct_for_lazy_updates, lazy_correction, rmsprop, sgd
 
 Make = Callable[..., Optimizer]
 REFERENCES: list[tuple[Make, type[Optimizer], dict[str, Any]]] = [
     (sgd, torch.optim.SGD, {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01}),
     (adam, torch.optim.Adam, {"lr": 0.1, "betas": (0.5, 0.9), "weight_decay": 0.01}),
     (adamw, torch.optim.AdamW, {"lr": 0.1, "betas": (0.0, 0.99), "eps": 1e-6, "weight_decay": 0.1}),
+    (rmsprop, torch.optim.RMSprop, {"lr": 0.1, "alpha": 0.9, "eps": 1e-6, "momentum": 0.5, "weight_decay": 0.1}),
 ]
 assert REFERENCES
 
@@ -29,10 +30,10 @@ def parameters() -> list[nn.Parameter]:
     return [nn.Parameter(torch.randn(4, 3, generator=rng)), nn.Parameter(torch.randn(5, generator=rng))]
 
 
-@pytest.mark.parametrize(("make", "reference", "options"), REFERENCES, ids=["sgd", "adam", "adamw"])
+@pytest.mark.parametrize(("make", "reference", "options"), REFERENCES, ids=["sgd", "adam", "adamw", "rmsprop"])
 def test_steps_equal_torchs_plain_form(make: Make, reference: Make, options: dict[str, Any]) -> None:
     ours, theirs = parameters(), parameters()
-    fast, plain = make(iter(ours), **options), reference(theirs, foreach=False, fused=False, **options)
+    fast, plain = make(iter(ours), **options), reference(theirs, foreach=False, **options)
     for _ in range(5):
         for some, optimizer in ((ours, fast), (theirs, plain)):
             optimizer.zero_grad()
@@ -48,6 +49,10 @@ def test_the_fastest_form_is_used(make: Make) -> None:
     elsewhere = make([nn.Parameter(torch.zeros(2, device="meta"))]).param_groups[0]
     assert elsewhere["fused"] is False
     assert elsewhere["foreach"] is True
+
+
+def test_rmsprop_which_torch_does_not_fuse_takes_the_next_best_form() -> None:
+    assert rmsprop(parameters()).param_groups[0]["foreach"] is True
 
 
 def test_betas_may_be_written_as_integers() -> None:
@@ -70,12 +75,17 @@ def test_lazy_correction_undoes_the_additional_steps(every: list[int]) -> None:
         assert correction * (1 + sum(1 / number for number in every)) == pytest.approx(1)
 
 
-def test_the_correction_reaches_adam_and_spares_sgd() -> None:
+def test_the_correction_reaches_adam_and_rmsprop_and_spares_sgd() -> None:
     optimizer = adam(parameters(), lr=0.1, betas=(0.0, 0.99))
     assert correct_for_lazy_updates(optimizer, [1, 16]) == pytest.approx(16 / 17)
     group = optimizer.param_groups[0]
     assert group["lr"] == pytest.approx(0.1 * 16 / 17)
     assert group["betas"] == pytest.approx((0.0, 0.99 ** (16 / 17)))
+
+    optimizer = rmsprop(parameters(), lr=0.1, alpha=0.9)
+    assert correct_for_lazy_updates(optimizer, [1, 16]) == pytest.approx(16 / 17)
+    group = optimizer.param_groups[0]
+    assert (group["lr"], group["alpha"]) == pytest.approx((0.1 * 16 / 17, 0.9 ** (16 / 17)))
 
     plain = sgd(parameters(), lr=0.1)
     assert correct_for_lazy_updates(plain, [1, 16]) == 1.0

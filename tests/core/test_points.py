@@ -50,6 +50,17 @@ def test_known_centres() -> None:
     assert Points("spiral", modes=5).centres[-1].norm() == pytest.approx(2)
 
 
+def test_published_protocols_are_there_to_scale() -> None:
+    """Lin et al. (2018): 8 centres on a ring of radius 1 with σ = 0.01; a grid of spacing 2 with σ = 0.05."""
+    ring, grid = Points("ring", spread=0.02), Points("grid", modes=25, spread=0.025)
+    assert ring.centres.norm(dim=1).tolist() == pytest.approx([1 / 0.01 * ring.spread] * 8)
+    assert float(torch.pdist(grid.centres).min()) == pytest.approx(2 / 0.05 * grid.spread)
+    hundred = Points("grid", count=100_000, modes=100, labels=True)
+    assert len(hundred) == len(hundred.split("test")) == 100_000
+    assert everything(hundred).condition["label"].bincount().tolist() == [1000] * 100
+    assert float(torch.pdist(hundred.centres).min()) == pytest.approx(4 / 9)
+
+
 def test_a_draw_is_fixed_by_its_seed_and_the_test_split_is_another() -> None:
     first, again, other = Points(count=100), Points(count=100), Points(count=100, seed=1)
     assert everything(first).sample.equal(everything(again).sample)

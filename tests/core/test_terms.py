@@ -233,6 +233,38 @@ def test_reconstruction_says_what_it_could_aim_at() -> None:
         Reconstruction(target="conditions.photo")(seen)
 
 
+@pytest.mark.parametrize("norm", ["l1", "l2"])
+@pytest.mark.parametrize("shape", [(5, 3), (5, 1)])
+def test_masked_reconstruction_is_the_mean_over_what_is_masked(norm: str, shape: tuple[int, int]) -> None:
+    mask = (torch.rand(shape, generator=torch.Generator().manual_seed(2)) < 0.4).double()
+    assert 0 < mask.sum() < mask.numel()
+    generator = Shift()
+    seen = context(Blind(), generator, frozen="discriminator", condition={"hole": mask})
+    value = Reconstruction(norm="l1" if norm == "l1" else "l2", mask="hole")(seen)
+    difference = (seen.generate("generator").sample.detach() - seen.batch.sample)[mask.expand(5, 3) == 1]
+    expected = difference.abs().mean() if norm == "l1" else difference.square().mean()
+    torch.testing.assert_close(value.detach(), expected)
+    assert torch.autograd.grad(value, generator.bias)[0].abs().sum() > 0
+
+
+def test_what_is_not_masked_does_not_matter_and_no_mask_at_all_is_no_loss() -> None:
+    for mask in (torch.zeros(5, 3), torch.zeros(5, 1)):
+        generator = Shift()
+        seen = context(Blind(), generator, frozen="discriminator", condition={"hole": mask})
+        value = Reconstruction(mask="hole")(seen)
+        assert float(value.detach()) == 0.0
+        assert not torch.autograd.grad(value, generator.bias)[0].any()
+
+
+def test_reconstruction_says_which_masks_there_are() -> None:
+    seen = context(Blind(), condition={"hole": torch.ones(5, 2), "label": torch.ones(5)})
+    with pytest.raises(TrainingError, match="masked by 'mask'") as raised:
+        Reconstruction(mask="mask")(seen)
+    assert "hole, label" in raised.value.remedy
+    with pytest.raises(TrainingError, match=r"'hole' \(5, 2\) does not fit samples \(5, 3\)"):
+        Reconstruction(mask="hole")(seen)
+
+
 # ---- feature matching ----
 
 

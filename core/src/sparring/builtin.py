@@ -11,11 +11,18 @@ _COMPONENTS = {
         ("collapse", "callbacks.collapse:Collapse", "Warn of mode collapse and of a critic that no longer teaches"),
         ("tensorboard", "callbacks.tensorboard:TensorBoard", "Write curves for TensorBoard (the extra `tensorboard`)"),
         ("convergence", "callbacks.convergence:Convergence", "Judge whether a run still improves; stop it if asked"),
+        ("traversal", "callbacks.traversal:Traversal", "A picture of what each code changes (InfoGAN)"),
     ],
     "constraint": [("weight-clip", "training.constraints:WeightClip", "Clip each weight (WGAN)")],
     "data": [("points", "data.points:Points", "Clusters of points on a ring, a grid or a spiral")],
-    "discriminator": [("mlp", "networks.mlp:MLPDiscriminator", "A multilayer perceptron for samples of a fixed shape")],
-    "generator": [("mlp", "networks.mlp:MLPGenerator", "A multilayer perceptron for samples of a fixed shape")],
+    "discriminator": [
+        ("heads", "networks.heads:HeadedDiscriminator", "Any discriminator, with heads for class and codes"),
+        ("mlp", "networks.mlp:MLPDiscriminator", "A multilayer perceptron for samples of a fixed shape"),
+    ],
+    "generator": [
+        ("coded", "networks.coded:CodedGenerator", "Any generator, with codes in its latent (InfoGAN)"),
+        ("mlp", "networks.mlp:MLPGenerator", "A multilayer perceptron for samples of a fixed shape"),
+    ],
     "initializer": [
         ("kaiming", "training.initialize:Kaiming", "Normal weights scaled for leaky ReLUs (He)"),
         ("normal", "training.initialize:Normal", "Normal weights of one deviation (DCGAN)"),
@@ -31,17 +38,21 @@ _COMPONENTS = {
         ("wasserstein", "losses.wasserstein:Wasserstein", "Wasserstein distance (WGAN); needs a penalty or clipping"),
     ],
     "metric": [
+        ("coverage", "metrics.coverage:Coverage", "Precision, recall, density and coverage by nearest neighbours"),
         ("frechet", "metrics.frechet:Frechet", "Fréchet distance of an encoder's features"),
+        ("kernel-distance", "metrics.kernel_distance:KernelDistance", "Kernel distance of an encoder's features (KID)"),
         ("modes", "metrics.modes:Modes", "How many clusters the samples reach"),
     ],
     "objective": [
         ("adversarial", "objectives.adversarial:Adversarial", "A generator against a discriminator"),
+        ("cycle", "objectives.cycle:Cycle", "Unpaired translation, there and back (CycleGAN)"),
         ("likelihood", "objectives.likelihood:Likelihood", "Imitation by maximum likelihood"),
         ("reinforce", "objectives.reinforce:Reinforce", "Policy gradient on a reward or a critic"),
     ],
     "optimizer": [
         ("adam", "training.optim:adam", "Adam"),
         ("adamw", "training.optim:adamw", "Adam with decoupled weight decay"),
+        ("rmsprop", "training.optim:rmsprop", "RMSprop (the clipped WGAN)"),
         ("sgd", "training.optim:sgd", "Stochastic gradient descent"),
     ],
     "reward": [("length", "rewards.length:Length", "Sequences of a wanted length")],
@@ -57,6 +68,9 @@ _COMPONENTS = {
         ("point", "spaces.point:PointSpace", "Points of the plane, or of any dimension"),
     ],
     "term": [
+        ("auxiliary-classifier", "terms.heads:AuxiliaryClassifier", "Cross-entropy of the class named (AC-GAN)"),
+        ("consistency", "terms.consistency:Consistency", "One opinion of a sample and of its augmentation (CR, bCR)"),
+        ("cycle-consistency", "terms.cycle:CycleConsistency", "There and back again is where one started (CycleGAN)"),
         ("dragan", "terms.gradient_penalties:Dragan", "Gradient norm around real samples (DRAGAN)"),
         ("feature-matching", "terms.feature_matching:FeatureMatching", "Distance of the critic's features"),
         (
@@ -64,6 +78,9 @@ _COMPONENTS = {
             "terms.gradient_penalties:GradientPenalty",
             "Gradient norm between real and fake (WGAN-GP)",
         ),
+        ("identity", "terms.cycle:Identity", "What is of the wanted domain already stays (CycleGAN)"),
+        ("lecam", "terms.lecam:LeCam", "Logits held near averages of the other side's (LeCam)"),
+        ("mutual-information", "terms.heads:MutualInformation", "Codes that can be read off the samples (InfoGAN)"),
         ("r1", "terms.gradient_penalties:R1", "Squared gradient at real samples"),
         ("r2", "terms.gradient_penalties:R2", "Squared gradient at generated samples"),
         ("reconstruction", "terms.reconstruction:Reconstruction", "Distance from the wanted sample (L1, L2)"),

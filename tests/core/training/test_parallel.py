@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from sparring.api import resume
+from sparring.training import checkpoint
 from tests.core.training.running import HERE, PARTS, ROOT, environment, lines, steps_saved, tensors
 from tests.core.training.two_processes import CASES, STEPS, outcome
 
@@ -55,7 +56,7 @@ def alone(name: str, folder: Path) -> Outcome:
     return outcome(recipe, folder / "alone")
 
 
-@pytest.mark.parametrize("name", ["sgd", "accumulated"])
+@pytest.mark.parametrize("name", ["sgd", "accumulated", "translated"])
 def test_the_first_gradients_agree(name: str, together: Together, tmp_path: Path) -> None:
     expected = alone(name, tmp_path)["gradients"]
     assert len(expected) >= 10
@@ -67,7 +68,7 @@ def test_the_first_gradients_agree(name: str, together: Together, tmp_path: Path
             assert float((now - before).norm()) <= 1e-5 * float(before.norm()) + 1e-9, place
 
 
-@pytest.mark.parametrize(("name", "steps"), [("sgd", STEPS), ("accumulated", 10)])
+@pytest.mark.parametrize(("name", "steps"), [("sgd", STEPS), ("accumulated", 10), ("translated", 10)])
 def test_the_weights_agree(name: str, steps: int, together: Together, tmp_path: Path) -> None:
     assert alone(name, tmp_path)["step"] == together.first[name]["step"] == steps
     for role in ("generator", "discriminator"):
@@ -75,6 +76,17 @@ def test_the_weights_agree(name: str, steps: int, together: Together, tmp_path: 
         assert expected.keys() == found.keys()
         for key, value in expected.items():
             torch.testing.assert_close(found[key], value, rtol=1e-4, atol=1e-5)
+
+
+def test_every_process_has_the_history_of_the_whole_batch(together: Together, tmp_path: Path) -> None:
+    alone("translated", tmp_path)
+    found, expected = (
+        checkpoint.read_state(checkpoint.listed(folder)[-1])["objective"]
+        for folder in (together.folder / "translated", tmp_path / "alone")
+    )
+    for direction in ("forward", "backward"):
+        assert expected[direction]["kept"].shape == (20, 2)
+        torch.testing.assert_close(found[direction]["kept"], expected[direction]["kept"], rtol=1e-4, atol=1e-5)
 
 
 def test_the_losses_that_are_logged_agree(together: Together, tmp_path: Path) -> None:
@@ -104,8 +116,8 @@ def test_a_process_that_lacks_a_gradient_does_not_make_the_other_wait(together: 
     for found in (together.first, together.second):
         assert found["lopsided"]["status"] == "finished"
         gradients = found["lopsided"]["gradients"]
-        assert any(gradients["discriminator: extra.weight"]), "it counts as zero where it lacks"
-        assert "discriminator: never.weight" not in gradients, "it stays absent where all lack it"
+        assert any(gradients["discriminator: discriminator.extra.weight"]), "it counts as zero where it lacks"
+        assert "discriminator: discriminator.never.weight" not in gradients, "it stays absent where all lack it"
     assert together.first["lopsided"]["gradients"] == together.second["lopsided"]["gradients"]
 
 

@@ -18,6 +18,7 @@ from sparring.api import resume, train
 from sparring.errors import SparringError
 from sparring.training import loop
 from sparring.training.parallel import Parallel
+from tests.core import translation
 from tests.core.training.running import EVALUATE, PARTS, SAMPLES, Stop, tiny
 
 SGD = {"use": "sgd", "lr": 0.05}
@@ -25,9 +26,27 @@ PLAIN = {"generator": SGD, "discriminator": SGD}
 STEPS = 50
 PENALTIES = [{"use": "r1", "gamma": 0.1}, {"use": "gradient-penalty", "every": 4}, {"use": "dragan", "every": 4}]
 
+TRANSLATORS = {
+    role: {"use": f"cycle/{kind}", **({"space": "conditions.image"} if role.startswith("backward") else {})}
+    for kind, roles in (
+        ("translator", ("generator", "backward_generator")),
+        ("judge", ("discriminator", "backward_discriminator")),
+    )
+    for role in roles
+}
+CYCLE = {
+    # A history that is full after the second step, so that most of what critics see is drawn from it.
+    "objective": {"use": "cycle", "loss": "least-squares", "history": 20},
+    "terms": [{"use": "cycle-consistency"}, {"use": "identity", "weight": 0.5}],
+    "batch": 16,
+    "accumulate": 2,
+    "optimizers": {role: {"use": "sgd", "lr": 0.01} for role in TRANSLATORS},
+}
+
 CASES: dict[str, dict[str, Any]] = {
     "sgd": tiny({"steps": STEPS, "batch": 16, "optimizers": PLAIN, "terms": PENALTIES}),
     "accumulated": tiny({"batch": 16, "accumulate": 2, "optimizers": PLAIN, "ema": {"generator": 0.9}}),
+    "translated": tiny(CYCLE, data={"use": "cycle/domains"}, networks=TRANSLATORS),
     "rows": tiny(data={"use": "parts/recording", "folder": "FOLDER"}),
     "lopsided": tiny(networks={**tiny()["networks"], "discriminator": {"use": "parts/lopsided"}}),
     # Nothing is due at once, so that a process which waits alone for another would be found out.
@@ -53,7 +72,7 @@ class FirstGradients:
         for role in update.trains:
             for name, parameter in run.networks[role].named_parameters():
                 if run.step == 0 and parameter.grad is not None:
-                    self.found.setdefault(f"{update.name}: {name}", parameter.grad.flatten().tolist())
+                    self.found.setdefault(f"{update.name}: {role}.{name}", parameter.grad.flatten().tolist())
 
 
 def outcome(recipe: Mapping[str, Any], folder: Path, **options: Any) -> dict[str, Any]:
@@ -68,7 +87,7 @@ def outcome(recipe: Mapping[str, Any], folder: Path, **options: Any) -> dict[str
 
     loop.StagedTrainer.update = update  # type: ignore[method-assign]
     try:
-        result = train(recipe, out=folder, plugins=[PARTS], **options)
+        result = train(recipe, out=folder, plugins=[PARTS, Path(translation.__file__)], **options)
     except SparringError as error:
         return {"kind": type(error).__name__, "error": str(error)}
     finally:

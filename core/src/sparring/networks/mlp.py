@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from sparring.interfaces.data import Condition
 from sparring.interfaces.discriminator import Critique, Discriminator
 from sparring.interfaces.generator import Generator
 from sparring.interfaces.space import Space
+from sparring.networks.packing import check_packing, pack
 from sparring.spaces.label import LabelSpace
 
 _SLOPE = 0.2  # of the leaky ReLUs, as in DCGAN
@@ -63,21 +65,42 @@ class MLPDiscriminator(Discriminator):
 
     Args:
         space: The samples' space.
-        conditions: The data's conditions; ``label`` is embedded and joined to the sample (Mirza and Osindero, 2014).
+        conditions: The data's conditions.
         width: The hidden layers' size.
         depth: How many hidden layers there are.
+        label: Where the data have class labels: ``concatenation`` embeds the label and joins it to the sample (Mirza
+            and Osindero, 2014); ``none`` does not look at it, as within ``heads`` with ``label: true``.
+        packing: How many samples are judged together (PacGAN: Lin et al., 2018); the batch must be a multiple of it.
+        frequencies: How many octaves of waves in each of the sample's values are judged beside them, from a
+            wavelength of 2 down (Fourier features: Tancik et al., 2020). A plain network learns fine detail late.
     """
 
-    def __init__(self, space: Space, conditions: Mapping[str, Space], width: int = 128, depth: int = 3) -> None:
+    def __init__(
+        self,
+        space: Space,
+        conditions: Mapping[str, Space],
+        width: int = 128,
+        depth: int = 3,
+        label: Literal["concatenation", "none"] = "concatenation",
+        packing: int = 1,
+        frequencies: int = 0,
+    ) -> None:
         super().__init__()
-        self.embedding = _embedding(conditions, width)
-        inputs = _size(space) + (width if self.embedding else 0)
-        self.hidden = _hidden(inputs, width, depth)
+        if frequencies < 0:
+            raise ValueError(f"frequencies must be at least 0, not {frequencies}")
+        self.packing, self.frequencies = check_packing(packing), frequencies
+        self.embedding = _embedding(conditions, width) if label == "concatenation" else None
+        inputs = _size(space) * (1 + 2 * frequencies) + (width if self.embedding else 0)
+        self.hidden = _hidden(packing * inputs, width, depth)
         self.last = nn.Linear(width, 1)
 
     def forward(self, sample: Tensor, condition: Condition, lengths: Tensor | None = None) -> Critique:
-        """Judge ``(B, *space.shape)``: logits ``(B,)`` and one scale of features, ``depth`` times ``(B, width)``."""
-        value = _join(sample.reshape(len(sample), -1), condition, self.embedding)
+        """Judge ``(B, *space.shape)``: logits ``(B,)`` and one scale of features, ``depth`` times ``(B, width)``.
+
+        With packing there are B / packing rows of each.
+        """
+        seen = _waves(sample.reshape(len(sample), -1), self.frequencies)
+        value = pack(_join(seen, condition, self.embedding), self.packing)
         features = []
         for layer in self.hidden:
             value = layer(value)
@@ -105,6 +128,14 @@ def _hidden(inputs: int, width: int, depth: int) -> nn.ModuleList:
         raise ValueError(f"depth must be at least 1, not {depth}")
     sizes = [inputs] + [width] * depth
     return nn.ModuleList(nn.Sequential(nn.Linear(size, width), nn.LeakyReLU(_SLOPE)) for size in sizes[:-1])
+
+
+def _waves(value: Tensor, frequencies: int) -> Tensor:
+    """Join sin and cos of π·value, 2π·value, 4π·value … to it: ``(B, N)`` -> ``(B, N · (1 + 2·frequencies))``."""
+    if not frequencies:
+        return value
+    phases = [math.pi * 2**octave * value for octave in range(frequencies)]
+    return torch.cat([value, *(wave for phase in phases for wave in (phase.sin(), phase.cos()))], dim=1)
 
 
 def _join(value: Tensor, condition: Condition, embedding: nn.Embedding | None) -> Tensor:

@@ -42,7 +42,8 @@ class Reinforce(Objective):
         batch = context.batch
         with torch.no_grad():
             drawn = network.sample(len(batch), batch.condition, rng=context.rows_rng, temperature=self.temperature)
-            reward = self.reward(Batch(drawn.sample, batch.condition, drawn.lengths), batch).to(context.device).float()
+            made = Batch(drawn.sample, batch.condition, drawn.lengths, drawn.extras)
+            reward = self.reward(made, batch).to(context.device).float()
         baseline = reward.mean() if self.baseline is None else self.baseline
         log_prob = network.log_prob(drawn.sample, batch.condition, drawn.lengths).sum(1)
         context.record("reward", reward.mean())

@@ -1,7 +1,8 @@
 """Penalties on the critic's gradient in its input: R1, R2, WGAN-GP, DRAGAN.
 
 In all of them D(x) is a sample's mean logit, over positions and scales, which is what the losses average too; for a
-critic with one logit a sample that is the logit. The gradient is taken at the sample before any augmentation.
+critic with one logit a sample that is the logit. The gradient is taken at the sample before any augmentation. Of a
+critic that judges several samples together (PacGAN) x is all of them.
 """
 
 from __future__ import annotations
@@ -131,21 +132,25 @@ class Dragan(Term):
 
 
 def _gradient(critique: Critique, sample: Tensor) -> Tensor:
-    """Return the gradient of each row's D in that row, ``(B, N)``, with its own graph."""
+    """Return the gradient of each row's D in that row, ``(B, N)``, with its own graph.
+
+    Where ``packing`` rows are judged together they are one: ``(B / packing, packing × N)``.
+    """
     if not sample.requires_grad:
         # Going on with a copy would hide that an objective's kept forward pass has lost its graph.
         raise TrainingError(
             "a sample was replaced after its gradient penalty had asked for its gradient",
             remedy="an objective must relax, encode or keep its samples before it calls Objective.losses",
         )
-    total = scores(critique).sum()
+    each = scores(critique)
+    total = each.sum()
     if not total.requires_grad:
         raise TrainingError(
             "the critic's logits do not depend on its input through anything that can be differentiated",
             remedy="compute them from the sample with differentiable operations, outside torch.no_grad()",
         )
     (gradient,) = torch.autograd.grad(total, sample, create_graph=True)
-    return gradient.reshape(len(sample), -1)
+    return gradient.reshape(len(each), -1)
 
 
 def _norm_penalty(gradient: Tensor, target: float) -> Tensor:

@@ -18,14 +18,15 @@ class DiscriminatorContract(LearningContract):
     """What a discriminator promises.
 
     One whose constructor takes ``conditions`` is also checked with three class labels, where it accepts them. Rows may
-    depend on one another, as minibatch statistics make them.
+    depend on one another, as minibatch statistics make them. One with ``packing`` is shown that many samples a row.
     """
 
     kind = "discriminator"
     interface: ClassVar[type | None] = Discriminator
 
     def inputs(self, module: Any, rows: int, *, seed: int = 0) -> Batch:
-        return self.materials.batch(rows, seed=seed)
+        """Return samples enough for ``rows`` opinions."""
+        return self.materials.batch(rows * module.packing, seed=seed)
 
     def call(self, module: Any, inputs: Batch) -> tuple[Tensor, ...]:
         critique = self.judge(module, inputs)
@@ -55,8 +56,8 @@ class DiscriminatorContract(LearningContract):
         for name, value in named:
             self.expect(
                 value.dim() >= 1 and len(value) == ROWS,
-                f"{name} has the shape {tuple(value.shape)} for a batch of {ROWS}",
-                "keep the batch first; means over the batch are the loss's affair",
+                f"{name} has the shape {tuple(value.shape)} for a batch of {ROWS}, packed by {module.packing}",
+                "keep the batch first, one row for every `packing` samples; means over it are the loss's affair",
             )
             self.expect(bool(value.isfinite().all()), f"{name} is not finite", "look for a division or a root at 0")
 
@@ -105,7 +106,8 @@ class DiscriminatorContract(LearningContract):
     def test_accepts_every_class(self) -> None:
         """Labels from the first to the last can be judged."""
         module, labelled = self._conditional()
-        rows = labelled.every_class()
+        once = labelled.every_class()
+        rows = Batch.concatenate([once] * module.packing)  # as many as can be packed
         with torch.no_grad():
             self.attempt(
                 lambda: self.judge(module.eval(), rows),
@@ -117,7 +119,7 @@ class DiscriminatorContract(LearningContract):
         """Of one sample, each condition that differs makes another opinion."""
         module, labelled = self._conditional()
         perturbed(module).eval()
-        batch = labelled.batch(ROWS)
+        batch = labelled.batch(ROWS * module.packing)
         with torch.no_grad():
             first = self.call(module, batch)
             for name, space in labelled.conditions.items():

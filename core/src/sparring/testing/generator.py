@@ -131,6 +131,30 @@ class GeneratorContract(LearningContract):
             second = self.generate(module, Batch(other.sample, one.condition)).sample
         self.expect(not torch.equal(first, second), "every latent makes the same sample", "use the latent in forward()")
 
+    def test_codes_can_be_asked_for(self) -> None:
+        """Each of its ``codes`` is said beside the samples; asked for another, it says that one, and shows it."""
+        module = perturbed(self.build()).eval()
+        if not module.codes:
+            pytest.skip("this generator has no codes")
+        inputs = self.inputs(module, ROWS)
+        with torch.no_grad():
+            first = self.generate(module, inputs)
+            for name, space in module.codes.items():
+                said = first.extras.get(name)
+                self.expect(
+                    said is not None and tuple(said.shape) == (ROWS, *space.shape),
+                    f"it has the code '{name}', and does not say it, or in the shape "
+                    f"{None if said is None else tuple(said.shape)} instead of {(ROWS, *space.shape)}",
+                    "return Generated(sample, extras={name: code}), with one row a sample",
+                )
+                asked = other_condition(first.extras, name, space)[name]
+                second = self.generate(module, Batch(inputs.sample, {**inputs.condition, name: asked}))
+                self.expect(
+                    same(second.extras.get(name), asked) and not torch.equal(first.sample, second.sample),
+                    f"asked for another code '{name}', it says and shows what it drew",
+                    "take codes from the condition where it has them",
+                )
+
     def test_accepts_every_class(self) -> None:
         """Labels from the first to the last can be asked for."""
         module, labelled = self._conditional()

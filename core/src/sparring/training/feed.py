@@ -160,4 +160,6 @@ class Feed:
 
 def _pinned(batch: Batch) -> Batch:
     condition = {name: value.pin_memory() for name, value in batch.condition.items()}
-    return Batch(batch.sample.pin_memory(), condition, None if batch.lengths is None else batch.lengths.pin_memory())
+    extras = {name: value.pin_memory() for name, value in batch.extras.items()}
+    lengths = None if batch.lengths is None else batch.lengths.pin_memory()
+    return Batch(batch.sample.pin_memory(), condition, lengths, extras)

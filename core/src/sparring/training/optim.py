@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from torch import nn
-from torch.optim import SGD, Adam, AdamW, Optimizer
+from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
 
 # Where torch computes a whole step in one kernel. Elsewhere the foreach form is the next best.
 _FUSED_DEVICES = frozenset({"cpu", "cuda", "mps", "xpu"})
@@ -76,6 +76,30 @@ def adamw(
     return AdamW(chosen, lr, _floats(betas), eps, weight_decay, fused=fused, foreach=not fused)
 
 
+def rmsprop(
+    parameters: Iterable[nn.Parameter],
+    lr: float = 0.01,
+    alpha: float = 0.99,
+    eps: float = 1e-8,
+    momentum: float = 0.0,
+    weight_decay: float = 0.0,
+) -> Optimizer:
+    """RMSprop (Tieleman and Hinton, 2012). The clipped WGAN wants it, without momentum.
+
+    Args:
+        parameters: What to train.
+        lr: The learning rate.
+        alpha: The decay of the running mean of squared gradients, in [0, 1).
+        eps: Added to the denominator.
+        momentum: How much of the last step's direction is kept, in [0, 1).
+        weight_decay: The weight of an L2 penalty.
+    """
+    # torch has no fused form of it.
+    return RMSprop(
+        list(parameters), lr, float(alpha), eps, weight_decay=weight_decay, momentum=float(momentum), foreach=True
+    )
+
+
 def lazy_correction(updates_every: Sequence[int]) -> float:
     """Return StyleGAN2's correction for an optimiser that several updates share (Karras et al., 2020, appendix B).
 
@@ -105,14 +129,17 @@ def correct_for_lazy_updates(optimizer: Optimizer, updates_every: Sequence[int])
         The factor that its learning rates were multiplied by, for schedules that set them anew.
     """
     # Plain SGD needs no correction: its steps add up, and a lazy update's loss, which is scaled by its ``every``,
-    # adds in one step what it would have added in k. Adam divides each step by the gradient's own size, so an
-    # additional update is an additional step of full length.
-    if not any("betas" in group for group in optimizer.param_groups):
+    # adds in one step what it would have added in k. Adam and RMSprop divide each step by the gradient's own size, so
+    # an additional update is an additional step of full length.
+    if not any("betas" in group or "alpha" in group for group in optimizer.param_groups):
         return 1.0
     factor = lazy_correction(updates_every)
     for group in optimizer.param_groups:
         group["lr"] *= factor
-        group["betas"] = tuple(beta**factor for beta in group["betas"])
+        if "betas" in group:
+            group["betas"] = tuple(beta**factor for beta in group["betas"])
+        else:
+            group["alpha"] **= factor
     return factor
 
 

@@ -1,0 +1,1 @@
+"""Trained generators for programs that have no torch."""
