@@ -208,6 +208,6 @@ def test_what_does_not_fit_is_said() -> None:
 
 def test_the_options_of_a_recipe() -> None:
     generator = options_model(DCGANGenerator, "generator")
-    assert set(generator.model_fields) == {"space", "latent_dim", "width", "start", "label_dim"}
+    assert set(generator.model_fields) == {"space", "latent_dim", "width", "start", "label", "label_dim"}
     discriminator = options_model(DCGANDiscriminator, "discriminator")
-    assert set(discriminator.model_fields) == {"space", "width", "start", "normalization"}
+    assert set(discriminator.model_fields) == {"space", "width", "start", "normalization", "label", "packing"}

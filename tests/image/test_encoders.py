@@ -11,6 +11,7 @@ from torch import Tensor
 from sparring.errors import DataError
 from sparring.interfaces.data import Batch
 from sparring.interfaces.metric import Encoder
+from sparring.metrics.classifier import _REMEMBERED
 from sparring.metrics.frechet import Frechet
 from sparring_image import encoders
 from sparring_image.confidence import ClassConfidence
@@ -72,10 +73,10 @@ def test_the_same_data_are_learnt_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert second.accuracy == first.accuracy
     sample = torch.zeros(2, 1, 8, 8)
     assert torch.equal(first(sample), second(sample))
-    known = len(encoders._LEARNT)
+    known = len(_REMEMBERED)
     del data, first, second
     gc.collect()
-    assert len(encoders._LEARNT) < known
+    assert len(_REMEMBERED) < known
 
 
 def test_data_without_labels_are_told_of_random_features() -> None:
@@ -93,7 +94,7 @@ def test_without_held_out_data_the_accuracy_is_unknown() -> None:
 def test_any_size_has_features(shape: tuple[int, int, int]) -> None:
     space = ImageSpace(*shape)  # type: ignore[arg-type]
     sample = torch.rand(4, *shape) * 2 - 1
-    layers = encoders._convolutions(*shape, width=8)
+    layers = encoders.convolutions(*shape, width=8)
     assert layers(sample).shape == (4, 64)
     before = torch.get_rng_state()
     encoder = RandomFeatures(space, width=8)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from sparring.errors import DataError
 from sparring.interfaces.data import Batch, Data
 from sparring.spaces.label import LabelSpace
-from sparring_image.folder import FEWEST, Folder
+from sparring_image.collection import FEWEST
+from sparring_image.folder import Folder
 from sparring_image.spaces import ImageSpace
 from tests.image.files import fill
 

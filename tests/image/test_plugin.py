@@ -6,20 +6,24 @@ import subprocess
 import sys
 
 import sparring_image
+from sparring.interfaces.augmentation import Augmentation
 from sparring.interfaces.data import Data
 from sparring.interfaces.discriminator import Discriminator
 from sparring.interfaces.generator import Generator
 from sparring.interfaces.metric import Encoder, Metric
+from sparring.interfaces.objective import Term
 from sparring.interfaces.space import Space
 from sparring.plugins.options import options_model, parameters_of
 
 INTERFACES = {
+    "augmentation": Augmentation,
     "data": Data,
     "discriminator": Discriminator,
     "encoder": Encoder,
     "generator": Generator,
     "metric": Metric,
     "space": Space,
+    "term": Term,
 }
 
 

@@ -6,10 +6,7 @@ Letters in names of tensors: B rows of the batch, C channels, H rows and W colum
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Protocol, runtime_checkable
-from weakref import WeakKeyDictionary
 
 import torch
 import torch.nn.functional as F
@@ -19,13 +16,10 @@ from sparring.errors import DataError
 from sparring.interfaces.data import Data
 from sparring.interfaces.metric import Encoder
 from sparring.interfaces.space import Space
+from sparring.metrics.classifier import batches, held_out_accuracy, learn, remembered, set_apart
 from sparring_image.networks.sizes import classes_of, image_shape
 
-LEARNING_RATE = 2e-3
-WEIGHT_DECAY = 1e-4
-BATCH = 64
 DROPOUT = 0.3
-OUTLIER_WEIGHT = 0.5  # as in Hendrycks et al.
 FEATURES = 64  # length of the feature vector: few enough for the covariance of a few hundred held-out images
 SMALL = 16  # pixels: pictures up to this side keep their size in the first layer
 LAST_SIDE = 4  # pixels: the feature map is halved until its shorter side is no longer than this
@@ -59,27 +53,27 @@ class ClassifierEncoder(Encoder):
         steps: Training steps, of 64 images each, and 24 that show no class.
         width: Channels of the first layer.
         seed: Of weights, order and shifts.
+        labelled: Labelled images of the same size to learn from, for a run whose own data have no labels.
     """
 
-    def __init__(self, data: Data, steps: int = 800, width: int = 32, seed: int = 0) -> None:
+    def __init__(
+        self, data: Data, steps: int = 800, width: int = 32, seed: int = 0, labelled: Data | None = None
+    ) -> None:
         super().__init__()
+        data = data if labelled is None else labelled
         channels, height, pixel_width = image_shape(data.space, "image/classifier")
         classes = classes_of(data.conditions, "image/classifier")
         if classes < 2:
             raise DataError(
                 f"image/classifier learns to tell classes apart, and these data have {classes or 'no labels'}",
-                remedy="use the encoder image/random-features, or labelled data",
+                remedy="use labelled data, name some by its option `labelled`, or use image/random-features",
             )
         self.name = f"classifier-{height}x{pixel_width}"
-        with _set_apart(seed):
-            self.layers = _convolutions(channels, height, pixel_width, width)
+        with set_apart(seed):
+            self.layers = convolutions(channels, height, pixel_width, width)
             self.head = nn.Linear(FEATURES, classes)
-            learnt = _LEARNT.setdefault(data, {})
-            if (key := (steps, width, seed)) not in learnt:
-                self._learn(data.split("train"), steps, seed)
-                weights = {name: value.detach().clone() for name, value in self.state_dict().items()}
-                learnt[key] = (weights, self._measure(data))
-            weights, self.accuracy = learnt[key]
+            key = ("image/classifier", steps, width, seed)
+            weights, self.accuracy = remembered(data, key, lambda: self._learn(data, steps, seed))
             self.load_state_dict(weights)
         self.eval().requires_grad_(False)
 
@@ -94,42 +88,32 @@ class ClassifierEncoder(Encoder):
         probabilities_BK: Tensor = self.head(self(sample)).softmax(dim=1)
         return probabilities_BK
 
-    def _learn(self, data: Data, steps: int, seed: int) -> None:
-        draw = torch.Generator().manual_seed(seed)
-        optimizer = torch.optim.AdamW(self.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-        self.train()
-        order = torch.empty(0, dtype=torch.long)
-        for _ in range(steps):
-            while len(order) < BATCH:
-                order = torch.cat([order, torch.randperm(len(data), generator=draw)])
-            batch = data.gather(order[:BATCH], rng=draw).to(torch.device("cpu"))
-            order = order[BATCH:]
-            known_BCHW = _shifted(batch.sample.float(), draw)
-            unlike_BCHW = _unlike(known_BCHW, draw)
-            logits_BK = self.head(self.layers(torch.cat([known_BCHW, unlike_BCHW])))
-            known_BK, unlike_BK = torch.split(logits_BK, [len(known_BCHW), len(unlike_BCHW)])
-            loss = F.cross_entropy(known_BK, batch.condition["label"])
-            # The cross-entropy to equal shares: for what is of no class, no class shall be likely.
-            loss = loss - OUTLIER_WEIGHT * unlike_BK.log_softmax(dim=1).mean()
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            schedule.step()
+    def feature_maps(self, sample: Tensor) -> list[Tensor]:
+        """Map ``(B, C, H, W)`` in [-1, 1] to the activations of each convolution, ``(B, F, h, w)``."""
+        self.to(sample.device)
+        maps = []
+        hidden_BFHW = sample.float()
+        for layer in self.layers:
+            if isinstance(layer, nn.Flatten):
+                break
+            hidden_BFHW = layer(hidden_BFHW)
+            if isinstance(layer, nn.ReLU):
+                maps.append(hidden_BFHW)
+        return maps
 
-    def _measure(self, data: Data) -> float:
-        try:
-            held_out = data.split("test")
-        except DataError:
-            return math.nan
-        self.eval()
-        right = 0
-        with torch.no_grad():
-            for indices in torch.split(torch.arange(len(held_out)), 4 * BATCH):
-                batch = held_out.gather(indices, rng=torch.Generator()).to(torch.device("cpu"))
-                found_B = self.head(self.layers(batch.sample.float())).argmax(dim=1)
-                right += int((found_B == batch.condition["label"]).sum())
-        return right / len(held_out)
+    def _logits(self, sample: Tensor) -> Tensor:
+        logits_BK: Tensor = self.head(self.layers(sample))
+        return logits_BK
+
+    def _learn(self, data: Data, steps: int, seed: int) -> tuple[dict[str, Tensor], float]:
+        draw = torch.Generator().manual_seed(seed)
+        shown = (
+            (shifted(batch.sample.float(), draw), batch.condition["label"])
+            for batch in batches(data.split("train"), draw)
+        )
+        learn(self, self._logits, shown, steps, unlike=lambda sample: _unlike(sample, draw))
+        weights = {name: value.detach().clone() for name, value in self.state_dict().items()}
+        return weights, held_out_accuracy(self, self._logits, data)
 
 
 class RandomFeatures(Encoder):
@@ -150,7 +134,7 @@ class RandomFeatures(Encoder):
         channels, height, pixel_width = image_shape(space, "image/random-features")
         self.name = f"random-features-{height}x{pixel_width}-seed{seed}"
         self.layers = nn.ModuleList()
-        with _set_apart(seed):
+        with set_apart(seed):
             for wider in (width, 2 * width, 2 * width):
                 convolution = nn.Conv2d(channels, wider, kernel_size=3, stride=2, padding=1)
                 nn.init.orthogonal_(convolution.weight, gain=math.sqrt(2))  # sqrt(2) keeps the scale through ReLU
@@ -162,20 +146,23 @@ class RandomFeatures(Encoder):
 
     def forward(self, sample: Tensor) -> Tensor:
         """Map ``(B, C, H, W)`` in [-1, 1] to each layer's mean and spread over the picture, ``(B, 10 × width)``."""
-        self.to(sample.device)
         features = []
-        hidden_BCHW = sample.float()
-        for layer in self.layers:
-            hidden_BCHW = layer(hidden_BCHW).relu()
+        for hidden_BCHW in self.feature_maps(sample):
             features += [hidden_BCHW.mean((2, 3)), hidden_BCHW.var((2, 3), correction=0).sqrt()]
         return torch.cat(features, dim=1)
 
+    def feature_maps(self, sample: Tensor) -> list[Tensor]:
+        """Map ``(B, C, H, W)`` in [-1, 1] to each layer's activations, ``(B, width or twice that, h, w)``."""
+        self.to(sample.device)
+        maps = []
+        hidden_BCHW = sample.float()
+        for layer in self.layers:
+            hidden_BCHW = layer(hidden_BCHW).relu()
+            maps.append(hidden_BCHW)
+        return maps
 
-# What encoders have learnt, by their data and (steps, width, seed): weights and accuracy.
-_LEARNT: WeakKeyDictionary[Data, dict[tuple[int, int, int], tuple[dict[str, Tensor], float]]] = WeakKeyDictionary()
 
-
-def _convolutions(channels: int, height: int, pixel_width: int, width: int) -> nn.Sequential:
+def convolutions(channels: int, height: int, pixel_width: int, width: int) -> nn.Sequential:
     """Return convolutions that end in features: ``(B, C, H, W)`` -> ``(B, FEATURES)``."""
     layers = nn.Sequential()
     stride = 1 if max(height, pixel_width) <= SMALL else 2  # large pictures would be slow at full size
@@ -192,7 +179,7 @@ def _convolutions(channels: int, height: int, pixel_width: int, width: int) -> n
     return layers
 
 
-def _shifted(sample_BCHW: Tensor, draw: torch.Generator) -> Tensor:
+def shifted(sample_BCHW: Tensor, draw: torch.Generator) -> Tensor:
     """Shift a batch by up to an eighth of its size, the same for all rows, with its own edge repeated."""
     height, width = sample_BCHW.shape[2:]
     most_y, most_x = height // 8, width // 8
@@ -211,18 +198,3 @@ def _unlike(sample_BCHW: Tensor, draw: torch.Generator) -> Tensor:
     shuffled_BCHW = second_BCHW.flatten(2)[:, :, order].view_as(second_BCHW)
     grey_BCHW = (torch.rand(len(third_BCHW), 1, 1, 1, generator=draw) * 2 - 1).expand_as(third_BCHW)
     return torch.cat([noise_BCHW, shuffled_BCHW, grey_BCHW])
-
-
-@contextmanager
-def _set_apart(seed: int) -> Iterator[None]:
-    """Seed torch's CPU randomness, and put the state from before back afterwards. GPUs' states are not touched.
-
-    Whoever builds a metric may do so under inference_mode, no_grad or autocast; none of them holds within.
-    """
-    before = torch.default_generator.get_state()
-    torch.default_generator.manual_seed(seed)
-    try:
-        with torch.inference_mode(False), torch.enable_grad(), torch.autocast("cpu", enabled=False):
-            yield
-    finally:
-        torch.default_generator.set_state(before)

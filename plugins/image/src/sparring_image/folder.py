@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import copy
 import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
 import torch
-from torch import Tensor
 
-from sparring.data.memory import MemoryData, hold_out
+from sparring.data.memory import hold_out
 from sparring.errors import DataError
-from sparring.interfaces.data import Batch, Data
 from sparring.spaces.label import LabelSpace
-from sparring_image.spaces import ImageSpace, decompress
+from sparring_image.collection import Collection
+from sparring_image.spaces import ImageSpace
 
 SUFFIXES = (
     *(".avif", ".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pbm", ".pgm"),
     *(".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp"),
 )
 SPLIT_NAMES = frozenset({"train", "training", "test", "testing", "val", "valid", "validation"})
-FEWEST = 20  # a tenth of them held out is two images, and the spread of a feature needs two
-READERS = 8  # threads; Pillow decodes without holding Python's lock
-MOST_NOTES = 20
-GIBIBYTE = 2**30
 
 
-class Folder(Data):
+class Folder(Collection):
     """Images below a folder; where they lie in sub-folders, the sub-folders' names are labels.
 
     Grey, colour, transparent and non-square images of any format that Pillow reads are cropped at the centre to the
@@ -62,65 +55,15 @@ class Folder(Data):
         memory: float = 2.0,
         seed: int = 0,
     ) -> None:
+        super().__init__(ImageSpace(channels, height, width), flip)
         root = Path(path).expanduser().absolute()
-        self.space: ImageSpace = ImageSpace(channels, height, width)
-        files = _find(root)
-        in_memory = len(files) * channels * height * width <= memory * GIBIBYTE
-        self._files, self._pixels, unreadable = _read_all(files, self.space, in_memory)
-        _check_count(self._files, unreadable, root)
-        notes = _notes(unreadable, len(files))
-        classes, note = _classes(self._files, root, labels)
-        self.notes = notes + note
-        self._labels: Tensor | None = None
+        self.take_in(_find(root), memory, str(root))
+        classes, notes = _classes(self._items, root, labels)
+        self.notes = [*self.notes, *notes]
         if classes:
             self.conditions = {"label": LabelSpace(classes)}
-            self._labels = torch.tensor([classes.index(_top_folder(file, root)) for file in self._files])
-        self._flip = flip
-        self._rows = torch.arange(len(self._files))
-        self._held_out: Tensor | None = None
-        if held_out:
-            self._held_out = hold_out(len(self._files), held_out, seed)
-            self._rows = self._rows[~torch.isin(self._rows, self._held_out)]
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def gather(self, indices: Tensor, *, rng: torch.Generator) -> Batch:
-        rows = self._rows[indices.cpu()]
-        if self._pixels is None:
-            pixels = torch.stack([self.space.encode_compact(self._files[row]) for row in rows.tolist()])
-        else:
-            pixels = self._pixels.index_select(0, rows.to(self._pixels.device))
-        sample = decompress(pixels)
-        if self._flip:
-            mirrored = torch.rand(len(rows), generator=rng).lt(0.5).to(sample.device)
-            sample = torch.where(mirrored[:, None, None, None], sample.flip(-1), sample)
-        if self._labels is None:
-            return Batch(sample)
-        return Batch(sample, {"label": self._labels.index_select(0, rows.to(self._labels.device))})
-
-    def split(self, name: str) -> Self:
-        if name == "train":
-            return self
-        if name != "test" or self._held_out is None:
-            known = "train" if self._held_out is None else "train, test"
-            raise DataError(
-                f"the folder has no split '{name}'",
-                where="evaluate.split",
-                remedy=f"use one of: {known}" + ("; or set `held_out` above 0" if self._held_out is None else ""),
-            )
-        part = copy.copy(self)
-        part._rows, part._held_out, part._flip = self._held_out, None, False
-        return part
-
-    def place(self, device: torch.device) -> bool:
-        if self._pixels is None:
-            return False
-        if device.type != "cpu" and self._pixels.numel() > MemoryData.place_limit:
-            return False
-        self._pixels = self._pixels.to(device)
-        self._labels = None if self._labels is None else self._labels.to(device)
-        return True
+            self._labels = torch.tensor([classes.index(_top_folder(file, root)) for file in self._items])
+        self.divide(hold_out(len(self._items), held_out, seed) if held_out else None)
 
 
 def _find(root: Path) -> list[Path]:
@@ -150,61 +93,6 @@ def _find(root: Path) -> list[Path]:
 def _leads_back(folder: Path) -> bool:
     """Whether a folder is a link to one that holds it, which would be walked again and again."""
     return folder.is_symlink() and folder.parent.resolve().is_relative_to(folder.resolve())
-
-
-def _read_all(
-    files: Sequence[Path], space: ImageSpace, in_memory: bool
-) -> tuple[list[Path], Tensor | None, list[tuple[Path, str]]]:
-    """Read every file once.
-
-    Returns:
-        The files that can be read; their pixels ``(N, C, H, W)`` of uint8, if they are to be kept; and the other
-        files, each with the reason.
-    """
-    pixels = torch.empty((len(files) if in_memory else 0, *space.shape), dtype=torch.uint8)
-    readable: list[Path] = []
-    unreadable: list[tuple[Path, str]] = []
-    for file, result in zip(files, _encoded(files, space), strict=True):
-        if isinstance(result, DataError):
-            unreadable.append((file, result.what))
-            continue
-        if in_memory:
-            pixels[len(readable)] = result
-        readable.append(file)
-    # The clone gives back the rows that unreadable files had been allotted.
-    return readable, (pixels[: len(readable)].clone() if unreadable else pixels) if in_memory else None, unreadable
-
-
-def _encoded(files: Sequence[Path], space: ImageSpace) -> Iterator[Tensor | DataError]:
-    def encode(file: Path) -> Tensor | DataError:
-        try:
-            return space.encode_compact(file)
-        except DataError as error:
-            return error
-
-    with ThreadPoolExecutor(min(READERS, os.cpu_count() or 1)) as pool:
-        # In chunks, since `map` would hold the results of all files at once.
-        for start in range(0, len(files), 1024):
-            yield from pool.map(encode, files[start : start + 1024])
-
-
-def _check_count(readable: Sequence[Path], unreadable: Sequence[tuple[Path, str]], root: Path) -> None:
-    if len(readable) >= FEWEST:
-        return
-    skipped = f" ({len(unreadable)} more cannot be read)" if unreadable else ""
-    raise DataError(
-        f"{len(readable)} images are too few to train on{skipped}: at least {FEWEST} are needed, so that a tenth of "
-        "them can be held out for evaluation, where two are the fewest that have a spread",
-        where=str(root),
-        remedy="add images: hundreds give recognisable results, thousands give varied ones",
-    )
-
-
-def _notes(unreadable: Sequence[tuple[Path, str]], total: int) -> list[str]:
-    notes = [f"skipped {file}: {reason}" for file, reason in unreadable[:MOST_NOTES]]
-    if len(unreadable) > MOST_NOTES:
-        notes.append(f"skipped {len(unreadable) - MOST_NOTES} more that cannot be read, of {total} files")
-    return notes
 
 
 def _classes(files: Sequence[Path], root: Path, labels: bool | None) -> tuple[list[str], list[str]]:

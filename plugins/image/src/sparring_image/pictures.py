@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ SIXTEEN_BIT_MODES = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 
 
 def read_picture(raw: Any, channels: int) -> Image.Image:
-    """Turn a path, a PIL image or an array of 8- or 16-bit integers into an upright 8-bit picture.
+    """Turn a file, a PIL image or an array of 8- or 16-bit integers into an upright 8-bit picture.
 
     Args:
-        raw: A path, a ``PIL.Image.Image``, or an integer array ``(H, W)`` or ``(H, W, 1 | 3 | 4)``.
+        raw: A path, the bytes of a file, a ``PIL.Image.Image``, or an integer array ``(H, W)`` or
+            ``(H, W, 1 | 3 | 4)``.
         channels: 1 for grey, 3 for colour.
 
     Raises:
@@ -29,24 +31,24 @@ def read_picture(raw: Any, channels: int) -> Image.Image:
         return _upright(raw, channels)
     if isinstance(raw, np.ndarray):
         return _upright(_from_array(raw), channels)
-    if not isinstance(raw, (str, Path)):
+    if not isinstance(raw, (str, Path, bytes)):
         raise DataError(
             f"{type(raw).__name__} is not a picture",
             remedy="give a path, a PIL image, or an array of unsigned 8-bit integers (H, W) or (H, W, channels)",
         )
-    path = Path(raw)
-    if not path.is_file():
-        raise DataError("there is no such image file", where=str(path), remedy="check the path")
+    where = "" if isinstance(raw, bytes) else str(raw)
+    if not isinstance(raw, bytes) and not Path(raw).is_file():
+        raise DataError("there is no such image file", where=where, remedy="check the path")
     try:
-        with Image.open(path) as image:
+        with Image.open(io.BytesIO(raw) if isinstance(raw, bytes) else raw) as image:
             return _upright(image, channels)
     except DataError as error:
-        error.where = str(path)
+        error.where = where
         raise
     except Exception as cause:  # a damaged file makes Pillow's decoders raise nearly anything: OSError, SyntaxError …
         raise DataError(
-            f"the image cannot be read: {_reason(path, cause)}",
-            where=str(path),
+            f"the image cannot be read: {_reason(raw, cause)}",
+            where=where,
             remedy="delete the file, or save it again as PNG or JPEG",
         ) from cause
 
@@ -102,8 +104,8 @@ def _eight_bit(image: Image.Image, mode: str) -> Image.Image:
     return image.convert(mode)
 
 
-def _reason(path: Path, cause: Exception) -> str:
-    if path.stat().st_size == 0:
+def _reason(raw: str | Path | bytes, cause: Exception) -> str:
+    if not (len(raw) if isinstance(raw, bytes) else Path(raw).stat().st_size):
         return "the file is empty"
     if isinstance(cause, UnidentifiedImageError):
         return "its content is no image format that Pillow knows"

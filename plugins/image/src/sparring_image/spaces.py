@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 from torch import Tensor
 
 from sparring.errors import DataError
@@ -17,6 +18,7 @@ from sparring_image.pictures import fit, read_picture
 
 READABLE_CELL = 64  # pixels: previews enlarge smaller pictures to about this side
 SEPARATOR = 2  # pixels between the pictures of a preview
+GAP, HEADING = 12, 14  # pixels between groups of rows that belong together, and above them for names
 SEPARATOR_GREY = 160  # told apart from black and from white pictures
 
 
@@ -28,6 +30,8 @@ class ImageSpace(Space):
         height: Rows of pixels.
         width: Columns of pixels.
     """
+
+    called: ClassVar[str] = "pictures"
 
     def __init__(self, channels: Literal[1, 3], height: int, width: int) -> None:
         if channels not in (1, 3):
@@ -84,6 +88,34 @@ class ImageSpace(Space):
             enlarged = self.decode(sample).resize((self.width * zoom, self.height * zoom), Image.Resampling.NEAREST)
             grid.paste(enlarged, (SEPARATOR + index % columns * step_x, SEPARATOR + index // columns * step_y))
         return grid
+
+    def compare(self, columns: Mapping[str, Tensor]) -> Image.Image:
+        """Lay rows of pictures side by side, each column under its name, in as many groups as make a square picture.
+
+        Args:
+            columns: By name ``(B, 1 | 3, height, width)`` each.
+        """
+        rows = len(next(iter(columns.values())))
+        if rows == 0:
+            raise DataError("there are no samples to show", remedy="give at least one")
+        zoom = max(1, round(READABLE_CELL / max(self.height, self.width)))
+        cell = (self.width * zoom, self.height * zoom)
+        step_x, step_y = cell[0] + SEPARATOR, cell[1] + SEPARATOR
+        group = len(columns) * step_x + GAP
+        groups = min(rows, max(1, round(math.sqrt(rows * step_y / group))))
+        lines = math.ceil(rows / groups)
+        size = (groups * group - GAP + SEPARATOR, HEADING + lines * step_y + SEPARATOR)
+        sheet = Image.new("RGB", size, (SEPARATOR_GREY,) * 3)
+        written = ImageDraw.Draw(sheet)
+        for number, (name, samples) in enumerate(columns.items()):
+            space = ImageSpace(samples.shape[1], self.height, self.width)  # type: ignore[arg-type]
+            for index, sample in enumerate(samples):
+                left = SEPARATOR + index // lines * group + number * step_x
+                if index % lines == 0:
+                    written.text((left, 1), name, fill="black")
+                enlarged = space.decode(sample).resize(cell, Image.Resampling.NEAREST)
+                sheet.paste(enlarged, (left, HEADING + index % lines * step_y))
+        return sheet
 
 
 def compress(sample: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """DCGAN: strided convolutions all the way (Radford, Metz and Chintala 2016, arXiv:1511.06434).
 
 Letters in names of tensors: B rows of the batch, L latent values, E values of a label's embedding, C channels,
-H rows and W columns of pixels, F features.
+H rows and W columns of pixels, F features, M rows after packing (B / packing).
 """
 
 from __future__ import annotations
@@ -10,17 +10,30 @@ import math
 from collections.abc import Mapping
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from sparring.errors import TrainingError
 from sparring.interfaces.data import Condition
 from sparring.interfaces.discriminator import Critique, Discriminator
 from sparring.interfaces.generator import Generator
 from sparring.interfaces.space import Space
+from sparring.networks.packing import check_packing, pack
+from sparring_image.networks.conditioning import (
+    CriticLabel,
+    GeneratorLabel,
+    batch_norm,
+    critic_classes,
+    join_label,
+    join_label_map,
+    label_embeddings,
+    label_of,
+    latent_of,
+    project_label,
+    through,
+)
 from sparring_image.networks.sizes import classes_of, halvings, image_shape
 
+NAME = "image/dcgan"
 SLOPE = 0.2  # of LeakyReLU below zero, in the paper
 DEEPEST = 8  # times `width`: the paper's widest layer; larger pictures get more layers, not wider ones
 Normalization = Literal["none", "batch", "spectral"]
@@ -29,15 +42,16 @@ Normalization = Literal["none", "batch", "spectral"]
 class DCGANGenerator(Generator):
     """Make pictures by transposed convolutions that each double the size, with batch norm and tanh.
 
-    A class label, where the data have one, enters as an embedding beside the latent.
-
     Args:
         space: The pictures' space: ``(C, H, W)`` in [-1, 1].
         conditions: None, or ``label``.
         latent_dim: Length of the latent vector; the paper has 100.
         width: Channels of the last hidden layer; each earlier one has twice as many. The paper has 128.
         start: Rows (of the shorter side) of the first feature map. By default between 4 and 7, as the size allows.
-        label_dim: Length of a label's embedding.
+        label: How a class label enters, where the data have one: by ``concatenation``, as an embedding beside the
+            latent (Mirza and Osindero 2014), or by conditional ``batch-norm``, with a gain and a bias for each class
+            (Dumoulin et al. 2017).
+        label_dim: Length of a label's embedding beside the latent.
     """
 
     def __init__(
@@ -47,25 +61,29 @@ class DCGANGenerator(Generator):
         latent_dim: int = 64,
         width: int = 64,
         start: int | None = None,
+        label: GeneratorLabel = "concatenation",
         label_dim: int = 16,
     ) -> None:
         super().__init__()
-        channels, height, pixel_width = image_shape(space, "image/dcgan")
-        doublings = halvings(height, pixel_width, start, "image/dcgan")
-        classes = classes_of(conditions, "image/dcgan")
+        channels, height, pixel_width = image_shape(space, NAME)
+        doublings = halvings(height, pixel_width, start, NAME)
+        classes = classes_of(conditions, NAME)
+        joined = label == "concatenation" and classes > 0
+        normed = classes if label == "batch-norm" else 0
+        self.labelled = classes > 0
         self.latent_shape = (latent_dim,)
-        self.embedding = nn.Embedding(classes, label_dim) if classes else None
+        self.embedding = nn.Embedding(classes, label_dim) if joined else None
         wide = channels_at(width, doublings - 1)
         self.start_shape = (wide, height >> doublings, pixel_width >> doublings)
-        inputs = latent_dim + (label_dim if classes else 0)
+        inputs = latent_dim + (label_dim if joined else 0)
         # A bias before batch norm would be subtracted again.
         self.project = nn.Linear(inputs, math.prod(self.start_shape), bias=False)
-        self.first = nn.Sequential(nn.BatchNorm2d(wide), nn.ReLU())
-        self.blocks = nn.Sequential()
+        self.first = nn.Sequential(batch_norm(wide, normed), nn.ReLU())
+        self.blocks = nn.ModuleList()
         for depth in reversed(range(doublings - 1)):
             narrow = channels_at(width, depth)
             upsample = nn.ConvTranspose2d(wide, narrow, kernel_size=4, stride=2, padding=1, bias=False)
-            self.blocks.append(nn.Sequential(upsample, nn.BatchNorm2d(narrow), nn.ReLU()))
+            self.blocks.append(nn.Sequential(upsample, batch_norm(narrow, normed), nn.ReLU()))
             wide = narrow
         self.to_picture = nn.Sequential(
             nn.ConvTranspose2d(wide, channels, kernel_size=4, stride=2, padding=1), nn.Tanh()
@@ -73,21 +91,19 @@ class DCGANGenerator(Generator):
 
     def forward(self, latent: Tensor | None, condition: Condition) -> Tensor:
         """Make ``(B, C, H, W)`` in [-1, 1] from ``(B, latent_dim)`` and, where there are labels, ``label`` ``(B,)``."""
-        if latent is None:
-            raise TrainingError("image/dcgan needs a latent", remedy="draw it with `generator.latent(n, rng=…)`")
-        latent_BL = latent
+        latent_BL = latent_of(latent, NAME)
+        label_B = label_of(condition, NAME) if self.labelled else None
         if self.embedding is not None:
-            label_BE = self.embedding(label_of(condition))
-            latent_BL = torch.cat([latent_BL, label_BE], dim=1)
-        hidden_BCHW = self.first(self.project(latent_BL).unflatten(1, self.start_shape))
-        picture_BCHW: Tensor = self.to_picture(self.blocks(hidden_BCHW))
+            latent_BL = join_label(latent_BL, label_of(condition, NAME), self.embedding)
+        hidden_BCHW = through(self.first, self.project(latent_BL).unflatten(1, self.start_shape), label_B)
+        for block in self.blocks:
+            hidden_BCHW = through(block, hidden_BCHW, label_B)
+        picture_BCHW: Tensor = self.to_picture(hidden_BCHW)
         return picture_BCHW
 
 
 class DCGANDiscriminator(Discriminator):
     """Judge pictures by convolutions that each halve the size, with LeakyReLU.
-
-    A class label, where the data have one, enters by projection (Miyato and Koyama 2018, arXiv:1802.05637).
 
     Args:
         space: The pictures' space: ``(C, H, W)`` in [-1, 1].
@@ -96,6 +112,11 @@ class DCGANDiscriminator(Discriminator):
         start: Rows (of the shorter side) of the last feature map. By default between 4 and 7, as the size allows.
         normalization: ``none``, which gradient penalties such as R1 ask for; ``batch``, as in the paper; or
             ``spectral`` (Miyato et al. 2018, arXiv:1802.05957).
+        label: How a class label enters, where the data have one: by ``projection`` (Miyato and Koyama 2018,
+            arXiv:1802.05637); by ``concatenation``, as one more channel of the picture (Mirza and Osindero 2014); or
+            ``none`` to leave it unseen, as within ``heads`` with ``label: true``.
+        packing: How many pictures are judged together (PacGAN: Lin et al. 2018, arXiv:1712.04086); the batch must be
+            a multiple of it.
     """
 
     def __init__(
@@ -105,11 +126,16 @@ class DCGANDiscriminator(Discriminator):
         width: int = 64,
         start: int | None = None,
         normalization: Normalization = "none",
+        label: CriticLabel = "projection",
+        packing: int = 1,
     ) -> None:
         super().__init__()
-        channels, height, pixel_width = image_shape(space, "image/dcgan")
-        depth = halvings(height, pixel_width, start, "image/dcgan")
-        classes = classes_of(conditions, "image/dcgan")
+        channels, height, pixel_width = image_shape(space, NAME)
+        depth = halvings(height, pixel_width, start, NAME)
+        classes = critic_classes(conditions, label, NAME)
+        self.packing = check_packing(packing)
+        with_map = label == "concatenation" and classes > 0
+        channels = packing * (channels + 1 if with_map else channels)
         self.blocks = nn.ModuleList()
         for index in range(depth):
             wider = channels_at(width, index)
@@ -117,47 +143,42 @@ class DCGANDiscriminator(Discriminator):
             chosen = "none" if normalization == "batch" and index == 0 else normalization
             self.blocks.append(_downsample(channels, wider, chosen))
             channels = wider
-        self.feature_count = channels * (height >> depth) * (pixel_width >> depth)
-        self.head: nn.Module = nn.Linear(self.feature_count, 1)
-        self.embedding: nn.Module | None = nn.Embedding(classes, self.feature_count) if classes else None
+        features = channels * (height >> depth) * (pixel_width >> depth)
+        self.head: nn.Module = nn.Linear(features, 1)
+        pixels = height * pixel_width
+        self.label_map, self.embedding = label_embeddings(
+            label, classes, features=features, pixels=pixels, packing=packing
+        )
         if normalization == "spectral":
             self.head = spectral_norm(self.head)
-            self.embedding = spectral_norm(self.embedding) if self.embedding is not None else None
+            if self.embedding is not None:
+                spectral_norm(self.embedding)  # in place
 
     def forward(self, sample: Tensor, condition: Condition, lengths: Tensor | None = None) -> Critique:
-        """Judge ``(B, C, H, W)``: logits ``(B,)``, and the activations after every layer as features."""
+        """Judge ``(B, C, H, W)``: logits ``(B,)``, and the activations after every layer as features.
+
+        With packing there are B / packing rows of each.
+        """
+        if self.label_map is not None:
+            sample = join_label_map(sample, label_of(condition, NAME), self.label_map)
+        hidden_MCHW = pack(sample, self.packing)
         features = []
-        hidden_BCHW = sample
         for block in self.blocks:
-            hidden_BCHW = block(hidden_BCHW)
-            features.append(hidden_BCHW)
-        hidden_BF = hidden_BCHW.flatten(1)
-        logit_B = self.head(hidden_BF).squeeze(1)
+            hidden_MCHW = block(hidden_MCHW)
+            features.append(hidden_MCHW)
+        hidden_MF = hidden_MCHW.flatten(1)
+        logit_M = self.head(hidden_MF).squeeze(1)
         if self.embedding is not None:
-            label_BF = self.embedding(label_of(condition))
-            # The product's spread grows with the root of the number of features; without the division the label would
-            # drown the unconditional part at the start.
-            logit_B = logit_B + (hidden_BF * label_BF).sum(1) / math.sqrt(self.feature_count)
-        return Critique((logit_B,), (tuple(features),))
+            fit_M = project_label(hidden_MF, label_of(condition, NAME), self.embedding, self.packing)
+            # The product's spread grows with the root of the number of features; without the division the label
+            # would drown the unconditional part at the start.
+            logit_M = logit_M + fit_M / math.sqrt(hidden_MF.shape[1])
+        return Critique((logit_M,), (tuple(features),))
 
 
 def channels_at(width: int, depth: int) -> int:
     """Return the channels of a layer, counted from the picture's side: doubled at each, up to ``DEEPEST`` × width."""
     return width * min(1 << depth, DEEPEST)
-
-
-def label_of(condition: Condition) -> Tensor:
-    """Return the labels ``(B,)`` of a condition.
-
-    Raises:
-        TrainingError: There are none.
-    """
-    if "label" not in condition:
-        raise TrainingError(
-            "image/dcgan was built for labelled data, and was given no label",
-            remedy="pass condition={'label': tensor of B class numbers}",
-        )
-    return condition["label"]
 
 
 def _downsample(channels: int, wider: int, normalization: Normalization) -> nn.Sequential:
