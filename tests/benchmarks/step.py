@@ -76,14 +76,19 @@ class OurLoop:
     """The framework's own step, as ``sparring run`` takes it."""
 
     def __init__(self, images: Path, out: Path, *, reuse_fake: bool = False, **settings: str) -> None:
+        self.enter(recipe(images, reuse_fake=reuse_fake, **settings), out)
+
+    def enter(self, values: dict[str, Any], out: Path) -> None:
+        """Begin a run of a recipe, and enter its first stage."""
         out.mkdir(parents=True)
         self.registry = Registry()
-        self.recipe = resolve(recipe(images, reuse_fake=reuse_fake, **settings), self.registry)
+        self.recipe = resolve(values, self.registry)
         self.data = self.registry.build("data", self.recipe.data, "data")
         builder = Builder(
             self.recipe, self.registry, space=self.data.space, conditions=self.data.conditions, data=self.data
         )
-        self.run = Run(self.recipe, out, builder, self.data, Parallel.start("cpu"), networks={})
+        parallel = Parallel.start(self.recipe.device)
+        self.run = Run(self.recipe, out, builder, self.data, parallel, networks={})
         self.trainer = StagedTrainer()
         self.stage = self.run.enter_stage()
         self.initial = copy.deepcopy(self.run.networks)

@@ -26,7 +26,6 @@ from tests.docs.pages import PAGES, ROOT, Block, all_blocks, blocks, inline, nam
 
 NOT_RUN = "# not run"
 MISTAKES = "# mistakes"  # behind a command that shows how mistakes are reported
-NOT_YET = {"export"}  # commands that the documentation says are missing
 OTHER_PROGRAMS = {"pip", "pytest", "sha256sum", "source"}
 
 Workplace = Callable[[Path], Path]
@@ -203,9 +202,6 @@ def test_there_are_mentions() -> None:
 @pytest.mark.parametrize(("page", "line"), MENTIONS)
 def test_mentioned_commands_exist(page: str, line: str) -> None:
     said = line[line.index("sparring ") :].replace("STEP", "1").split()[1:]
-    if said[0] in NOT_YET:
-        assert said[0] not in get_command(build_app()).commands, "it is there now: say so"
-        return
     try:
         parse(said)
     except Exception as error:
