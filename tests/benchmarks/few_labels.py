@@ -1,17 +1,20 @@
-"""Ten labelled digits of each class: a classifier's accuracy with and without generated images, on five seeds.
+"""Ten labelled pictures of each class: a classifier's accuracy with and without generated ones, on five seeds.
 
-Each seed chooses other digits to learn from and holds out all others; the generator learns from the same hundred. The
-settings were chosen on seed 0, which is therefore not among the five. Finished seeds are not trained again.
+Each seed chooses other pictures to learn from; the generator learns from the same hundred. The settings were chosen on
+seed 0, which is therefore not among the five. Finished runs are not trained again, and broken ones go on from their
+last checkpoint.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import subprocess
+import sys
 from pathlib import Path
 from statistics import mean, stdev
 
-from tests.benchmarks.seeds import Scored, scored
+from sparring.report.record import read_run
 
 RECIPE = "image/augment-few-labels"
 
@@ -21,28 +24,35 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks few_labels", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="the folder of the runs")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5], help="which")
-    parser.add_argument("--recipe", default=RECIPE, help="a recipe's name or file, for other data")
+    parser.add_argument("overrides", nargs="*", help="changes to the recipe, such as data.path=FOLDER")
     arguments = parser.parse_args()
-    runs = {
-        seed: scored(arguments.recipe, seed, arguments.out, [f"data.seed={seed}"], label=Path(arguments.recipe).stem)
-        for seed in arguments.seeds
-    }
-    report(runs)
+    report({seed: trained(seed, arguments.out, arguments.overrides) for seed in arguments.seeds})
 
 
-def report(runs: dict[int, Scored]) -> None:
+def trained(seed: int, out: Path, overrides: list[str]) -> dict[str, float]:
+    """Train the recipe with a seed, or go on with its run, and return its last scores."""
+    folder = out / f"augment-few-labels-{seed}"
+    command = [sys.executable, "-m", "sparring"]
+    if not (folder / "recipe.yaml").is_file():
+        command += ["run", RECIPE, f"seed={seed}", f"data.seed={seed}", *overrides, "--out", str(folder)]
+        subprocess.run(command, check=True)
+    elif not read_run(folder).finished:
+        subprocess.run([*command, "resume", str(folder)], check=True)
+    scores: dict[str, float] = read_run(folder).of_kind("evaluate")[-1]["values"]
+    return scores
+
+
+def report(scores: dict[int, dict[str, float]]) -> None:
     """Print each seed's accuracies, and their mean."""
-    print("\n| seed | without generated images | with | gain | processor minutes |\n| --- | --- | --- | --- | --- |")
-    for seed, run in runs.items():
-        print(f"| {seed} | {_row(run.averaged)} | {run.seconds / 60:.1f} |")
-    values = [run.averaged for run in runs.values()]
-    averages = {name: mean(value[name] for value in values) for name in values[0]}
-    print(f"| mean | {_row(averages)} | {mean(run.seconds for run in runs.values()) / 60:.1f} |")
-    gains = [value["few_labels_gain"] for value in values]
+    print("\n| seed | without generated images | with | gain |\n| --- | --- | --- | --- |")
+    for seed, values in scores.items():
+        print(f"| {seed} | {_row(values)} |")
+    names = ("few_labels", "few_labels_without", "few_labels_gain")
+    print(f"| mean | {_row({name: mean(values[name] for values in scores.values()) for name in names})} |")
+    gains = [100 * values["few_labels_gain"] for values in scores.values()]
     if len(gains) > 1:
-        error = stdev(gains) / math.sqrt(len(gains))
         print(
-            f"\nGain: {100 * mean(gains):+.2f} points, standard error {100 * error:.2f}; "
+            f"\nGain: {mean(gains):+.2f} points, standard error {stdev(gains) / math.sqrt(len(gains)):.2f}; "
             f"above 0 on {sum(gain > 0 for gain in gains)} of {len(gains)} seeds."
         )
 
