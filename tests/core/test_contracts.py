@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from sparring import Augmentation, Batch, Condition, Encoder, Plugin
+from sparring import Augmentation, Batch, Condition, Discriminator, Encoder, Plugin
 from sparring.builtin import plugin
 from sparring.data.memory import MemoryData
 from sparring.networks.coded import CodedGenerator
@@ -68,6 +68,18 @@ class Jitter(Augmentation):
 
     def forward(self, sample: Tensor, condition: Condition, *, rng: torch.Generator) -> Tensor:
         return sample + 0.1 * torch.randn(sample.shape, generator=rng)
+
+
+class TokenValues(Discriminator):
+    """Expects something after each token, whatever came before it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.value = nn.Embedding(16, 1)
+
+    def forward(self, sample: Tensor, condition: Condition, lengths: Tensor | None = None) -> Tensor:
+        found: Tensor = self.value(sample).squeeze(2)
+        return found
 
 
 def coded_and_headed() -> Mapping[str, nn.Module]:
@@ -276,6 +288,30 @@ class TestReinforce(ObjectiveContract):
     name, options, sequences = "reinforce", {"reward": {"use": "length", "target": 4}}, True
 
 
+class TestReinforceByRollouts(ObjectiveContract):
+    name, sequences = "reinforce", True
+    options = {"reward": {"use": "length", "target": 4}, "credit": "rollout", "rollouts": 2}  # noqa: RUF012
+
+
+class TestReinforceWithACritic(ObjectiveContract):
+    name, sequences = "reinforce", True
+    options = {"reward": {"use": "critic", "loss": "non-saturating", "steps": 2}}  # noqa: RUF012
+
+
+class TestGRPO(ObjectiveContract):
+    name, sequences = "grpo", True
+    options = {"reward": {"use": "length", "target": 4}, "group": 3, "passes": 2}  # noqa: RUF012
+
+
+class TestPPO(ObjectiveContract):
+    name, sequences = "ppo", True
+    options = {"reward": {"use": "critic", "loss": "hinge"}, "passes": 2}  # noqa: RUF012
+
+    def networks(self) -> Mapping[str, nn.Module]:
+        with global_seed(0):
+            return {**super().networks(), "value": TokenValues()}
+
+
 class TestAdam(OptimizerContract):
     name, options = "adam", {"lr": 0.1, "betas": [0, 0.99]}
 
@@ -290,6 +326,21 @@ class TestRMSprop(OptimizerContract):
 
 class TestSGD(OptimizerContract):
     name, options = "sgd", {"lr": 0.1, "momentum": 0.9}
+
+
+class TestKL(TermContract):
+    name, sequences = "kl", True
+    expected_failures = {  # noqa: RUF012
+        "test_gradient_reaches_the_roles_that_it_trains": "at first the generator is its own reference",
+    }
+
+
+class TestEntropy(TermContract):
+    name, sequences = "entropy", True
+
+
+class TestCriticReward(RewardContract):
+    name, options, sequences = "critic", {"loss": "hinge"}, True
 
 
 class TestLength(RewardContract):

@@ -46,7 +46,9 @@ _COMPONENTS = {
     "objective": [
         ("adversarial", "objectives.adversarial:Adversarial", "A generator against a discriminator"),
         ("cycle", "objectives.cycle:Cycle", "Unpaired translation, there and back (CycleGAN)"),
+        ("grpo", "objectives.grpo:GRPO", "Policy gradient on rewards compared within a group"),
         ("likelihood", "objectives.likelihood:Likelihood", "Imitation by maximum likelihood"),
+        ("ppo", "objectives.ppo:PPO", "Policy gradient on advantages, with a network of values"),
         ("reinforce", "objectives.reinforce:Reinforce", "Policy gradient on a reward or a critic"),
     ],
     "optimizer": [
@@ -55,7 +57,10 @@ _COMPONENTS = {
         ("rmsprop", "training.optim:rmsprop", "RMSprop (the clipped WGAN)"),
         ("sgd", "training.optim:sgd", "Stochastic gradient descent"),
     ],
-    "reward": [("length", "rewards.length:Length", "Sequences of a wanted length")],
+    "reward": [
+        ("critic", "rewards.critic:CriticReward", "What a discriminator takes for real, while it learns (SeqGAN)"),
+        ("length", "rewards.length:Length", "Sequences of a wanted length"),
+    ],
     "schedule": [
         ("constant", "training.schedules:Constant", "One value"),
         ("cosine", "training.schedules:Cosine", "Half a cosine, with warm-up"),
@@ -72,6 +77,7 @@ _COMPONENTS = {
         ("consistency", "terms.consistency:Consistency", "One opinion of a sample and of its augmentation (CR, bCR)"),
         ("cycle-consistency", "terms.cycle:CycleConsistency", "There and back again is where one started (CycleGAN)"),
         ("dragan", "terms.gradient_penalties:Dragan", "Gradient norm around real samples (DRAGAN)"),
+        ("entropy", "terms.policy:Entropy", "Sampled sequences stay various (policy gradients)"),
         ("feature-matching", "terms.feature_matching:FeatureMatching", "Distance of the critic's features"),
         (
             "gradient-penalty",
@@ -79,6 +85,7 @@ _COMPONENTS = {
             "Gradient norm between real and fake (WGAN-GP)",
         ),
         ("identity", "terms.cycle:Identity", "What is of the wanted domain already stays (CycleGAN)"),
+        ("kl", "terms.policy:KL", "How far a generator has gone from where the stage began (policy gradients)"),
         ("lecam", "terms.lecam:LeCam", "Logits held near averages of the other side's (LeCam)"),
         ("mutual-information", "terms.heads:MutualInformation", "Codes that can be read off the samples (InfoGAN)"),
         ("r1", "terms.gradient_penalties:R1", "Squared gradient at real samples"),

@@ -156,6 +156,7 @@ class Windows(Discriminator):
 
     def forward(self, sample: Tensor, condition: Condition, lengths: Tensor | None = None) -> Tensor:
         assert lengths is not None
+        sample = sample if sample.is_floating_point() else one_hot(sample, SIZE).float()
         mask = counted(sample, lengths)[..., None].to(sample)
         found = self.look((sample * mask).transpose(1, 2)).transpose(1, 2).relu() * mask
         opinion: Tensor = self.judge(found.sum(1) / lengths[:, None]).squeeze(1)
@@ -284,6 +285,43 @@ def test_a_kill_in_any_stage_changes_no_byte(tmp_path: Path, at: int, unbroken: 
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return sparring.train(values(8, 8, 8), out=tmp_path_factory.mktemp("language") / "run", plugins=PLUGINS).folder
+
+
+@plugin.discriminator("token-values")
+class TokenValues(Discriminator):
+    """What is to come after each token, as a GRU sees it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read, self.value = nn.GRU(SIZE, 8, batch_first=True), nn.Linear(8, 1)
+
+    def forward(self, sample: Tensor, condition: Condition, lengths: Tensor | None = None) -> Tensor:
+        found: Tensor = self.value(self.read(one_hot(sample, SIZE).float())[0]).squeeze(2)
+        return found
+
+
+BY_POLICY_GRADIENT = {
+    "a critic that learns along": {"use": "reinforce", "reward": {"use": "critic", "loss": "relativistic"}},
+    "rollouts": {"use": "reinforce", "reward": "toy/long", "credit": "rollout", "rollouts": 2},
+    "grpo": {"use": "grpo", "reward": "toy/long", "group": 4, "passes": 2},
+    "ppo": {"use": "ppo", "reward": "toy/long", "passes": 2},
+}
+
+
+@pytest.mark.parametrize("objective", BY_POLICY_GRADIENT.values(), ids=list(BY_POLICY_GRADIENT))
+def test_policy_gradients_survive_a_kill(tmp_path: Path, objective: dict[str, Any]) -> None:
+    """Baselines, references and networks of values are all in the checkpoint."""
+    optimizers = {"generator": adam(0.01)}
+    chosen = values(6, stages=[{**STAGES[2], "objective": objective, "optimizers": optimizers}])
+    chosen["stages"][0]["terms"] = [{"use": "kl", "weight": 0.05}, {"use": "entropy", "weight": 0.01}]
+    if objective["use"] == "ppo":
+        chosen["networks"]["value"] = {"use": "toy/token-values", "kind": "discriminator"}
+        optimizers["value"] = adam(0.01)
+    if isinstance(objective["reward"], dict):
+        optimizers["discriminator"] = adam(0.01)
+    unbroken = sparring.train(chosen, out=tmp_path / "unbroken", plugins=PLUGINS).folder
+    train_through_a_kill(chosen, tmp_path / "killed", at=5, plugins=PLUGINS)
+    assert_same_run(tmp_path / "killed", unbroken)
 
 
 @pytest.mark.parametrize("stage", STAGES[1:], ids=[stage["name"] for stage in STAGES[1:]])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +29,14 @@ class Rows:
         return drawn if self.stop - self.start == self.total else drawn[self.start : self.stop]
 
 
+class Sampled(NamedTuple):
+    """Sequences that an update has sampled, the condition of each, and the row of the batch that it came from."""
+
+    drawn: Generated
+    condition: Condition
+    rows: Tensor
+
+
 Key = tuple[object, ...]
 
 
@@ -49,6 +57,7 @@ class Context:
         augmentations: What each critic's samples pass through first, by role.
         average: Averages a tensor over processes.
         recorded: Values to be logged that are not part of the loss.
+        carried: What an update leaves for the one that continues it, such as the samples' rewards.
 
     ``idle`` holds the ids of the parameters that take no gradient during this update.
     """
@@ -73,12 +82,15 @@ class Context:
         self._idle = idle
         self.augmentations: dict[str, Augmentation] = {}
         self.recorded: dict[str, Tensor] = {}
+        self.carried: dict[str, Tensor] = {}
         self._latents: dict[str, Tensor | None] = {}
         # Keys hold ids; values hold the tensors themselves, so that no id is used again while its entry lives.
         self._generated: dict[Key, tuple[object, Generated]] = {}
         self._critiques: dict[Key, tuple[object, Critique]] = {}
         self._kept: dict[str, Generated] = {}
         self._relaxed: dict[str, float] = {}
+        self._sampled: dict[str, Sampled] = {}
+        self._log_probs: dict[str, Tensor] = {}
 
     # ---- forward passes ----
 
@@ -115,6 +127,39 @@ class Context:
     def relax(self, role: str, temperature: float) -> None:
         """Have ``generate`` ask a sequence generator for differentiable sequences ``(B, T, V)`` from here on."""
         self._relaxed[role] = temperature
+
+    def sample(self, role: str = "generator", *, temperature: float = 1.0, group: int = 1) -> Generated:
+        """Return the tokens ``(B, T)`` that this update samples from a sequence generator; asked again, the same ones.
+
+        They have no graph: what learns from them does so by ``log_prob``. An update that continues this one has the
+        same samples.
+
+        Args:
+            role: The generator's role.
+            temperature: The temperature at which they are drawn, which is when they are first asked for.
+            group: How many sequences in a row are drawn for the condition of the first row of them.
+        """
+        if role not in self._sampled:
+            rows = torch.arange(len(self.batch), device=self.device) // group * group
+            condition = {name: value[rows] for name, value in self.batch.condition.items()}
+            network = cast(SequenceGenerator, self.networks[role])
+            with torch.no_grad():
+                drawn = network.sample(len(rows), condition, rng=self.rows_rng, temperature=temperature)
+            self._sampled[role] = Sampled(drawn, condition, rows)
+        return self._sampled[role].drawn
+
+    def sampled_for(self, role: str = "generator") -> tuple[Condition, Tensor]:
+        """Return the condition that each row of ``sample(role)`` was drawn for, and the number of its row ``(B,)``."""
+        self.sample(role)
+        return self._sampled[role].condition, self._sampled[role].rows
+
+    def log_prob(self, role: str = "generator") -> Tensor:
+        """Return the log-probability of each token of ``sample(role)``, ``(B, T)``, 0 past the end, with its graph."""
+        if role not in self._log_probs:
+            drawn, (condition, _) = self.sample(role), self.sampled_for(role)
+            network = cast(SequenceGenerator, self.networks[role])
+            self._log_probs[role] = network.log_prob(drawn.sample, condition, drawn.lengths)
+        return self._log_probs[role]
 
     def _make(self, role: str, latent: Tensor | None, condition: Condition) -> Generated:
         network = self.networks[role]
@@ -165,6 +210,7 @@ class Context:
         batch = replace(self.batch, sample=self.batch.sample.detach())
         following = Context(self.networks, batch, step=self.step, rng=self.rng, rows=self.rows, average=self.average)
         following.rows_rng, following._latents, following._relaxed = self.rows_rng, self._latents, self._relaxed
+        following._sampled, following.carried = self._sampled, self.carried
         for role, made in self._kept.items():
             following._remember(role, made)
         return following

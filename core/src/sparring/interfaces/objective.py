@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 from torch import Tensor
@@ -79,7 +80,7 @@ class Objective(ABC):
     sequence_roles: tuple[str, ...] = ()
     weighted: tuple[WeightedTerm, ...] = ()
     _derived: tuple[Update, ...] = ()
-    _homes: Mapping[str, str] = {}  # the update of each term, by the term's name
+    _homes: Mapping[str, tuple[str, ...]] = {}  # the updates of each term, by the term's name
 
     @property
     def updates(self) -> tuple[Update, ...]:
@@ -87,15 +88,21 @@ class Objective(ABC):
         return (*self.own_updates, *self._derived)
 
     def attach(self, weighted: Sequence[WeightedTerm]) -> None:
-        """Take over the stage's terms. Each joins the first update that trains the same roles equally often."""
+        """Take over the stage's terms. Each joins the first update that trains the same roles equally often.
+
+        Where updates continue that one and train the same roles, they are further passes over its samples, and the
+        term joins them too.
+        """
         self.weighted, self._derived = tuple(weighted), ()
-        homes: dict[str, str] = {}
+        homes: dict[str, tuple[str, ...]] = {}
         for entry in self.weighted:
             home = next((update for update in self.updates if _covers(update, entry)), None)
             if home is None:
                 home = Update(f"{'+'.join(entry.term.trains)}/{entry.name}", entry.term.trains, entry.every)
                 self._derived = (*self._derived, home)
-            homes[entry.name] = home.name
+            following = self.updates[self.updates.index(home) + 1 :]
+            further = takewhile(lambda update: update.continues and _covers(update, entry), following)  # noqa: B023
+            homes[entry.name] = (home.name, *(update.name for update in further))
         self._homes = homes
 
     @abstractmethod
@@ -104,7 +111,7 @@ class Objective(ABC):
 
     def losses(self, update: Update, context: Context) -> dict[str, Tensor]:
         """Return all loss terms of an update: the objective's own and the stage's, each times its weight."""
-        entries = [entry for entry in self.weighted if self._homes[entry.name] == update.name]
+        entries = [entry for entry in self.weighted if update.name in self._homes[entry.name]]
         for entry in entries:
             entry.term.prepare(context)
         values = dict(self.terms(update, context)) if update in self.own_updates else {}

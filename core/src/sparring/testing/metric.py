@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -12,10 +12,11 @@ from torch import Tensor
 
 from sparring.interfaces.data import Batch
 from sparring.interfaces.metric import Encoder, Metric
-from sparring.interfaces.reward import Reward
-from sparring.testing.contract import ComponentContract, same
+from sparring.interfaces.reward import NetworkReward, Reward
+from sparring.testing.contract import ComponentContract, global_seed, same
 from sparring.testing.materials import noise_like
 from sparring.testing.modules import ROWS, ModuleContract
+from sparring.testing.stand_ins import stand_ins
 
 MANY = 256
 
@@ -195,6 +196,15 @@ class RewardContract(ComponentContract):
     kind = "reward"
     interface: ClassVar[type | None] = Reward
 
+    def build(self, *, seed: int = 0, options: Mapping[str, Any] | None = None, **available: Any) -> Any:
+        """Build the reward, and show it small networks where it is given by one."""
+        reward = super().build(seed=seed, options=options, **available)
+        if isinstance(reward, NetworkReward):
+            with global_seed(0):
+                networks = stand_ins(self.materials.space)
+            reward.see(networks)
+        return reward
+
     def samples(self) -> Batch:
         """Return samples to score."""
         return self.materials.batch(ROWS, seed=1)
@@ -204,12 +214,13 @@ class RewardContract(ComponentContract):
         return self.build()(samples, self.materials.batch(len(samples), seed=2))
 
     def test_gives_one_number_a_sample(self) -> None:
-        """Rewards are ``(B,)`` and finite."""
-        found = self.score(self.samples())
+        """Rewards are ``(B,)``, or ``(B, T)`` for tokens, and finite."""
+        samples = self.samples()
+        found, shapes = self.score(samples), [(ROWS,), tuple(samples.sample.shape[:2])]
         self.expect(
-            isinstance(found, Tensor) and tuple(found.shape) == (ROWS,) and bool(found.isfinite().all()),
+            isinstance(found, Tensor) and tuple(found.shape) in shapes and bool(found.isfinite().all()),
             f"{ROWS} samples are rewarded with {found}",
-            "return a tensor (B,) of finite numbers",
+            "return a tensor (B,), or (B, T) where each token is rewarded, of finite numbers",
         )
 
     def test_needs_no_reference(self) -> None:

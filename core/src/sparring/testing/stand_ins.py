@@ -94,6 +94,23 @@ class StandInDiscriminator(Discriminator):
         return Critique((self.fine(first), self.coarse(second).squeeze(1)), ((first,), (second,)))
 
 
+class StandInSequenceDiscriminator(StandInDiscriminator):
+    """The same for sequences, as relaxed rows ``(B, T, V)`` or as tokens ``(B, T)``.
+
+    Args:
+        tokens: The space of the tokens.
+    """
+
+    def __init__(self, tokens: StandInTokens) -> None:
+        super().__init__(tokens.length * tokens.vocabulary)
+        self.vocabulary = tokens.vocabulary
+
+    def forward(self, sample: Tensor, condition: Condition, lengths: Tensor | None = None) -> Critique:
+        """Judge sequences: logits ``(B, 3)`` and ``(B,)``."""
+        rows = sample if sample.is_floating_point() else nn.functional.one_hot(sample, self.vocabulary).float()
+        return super().forward(rows, condition, lengths)
+
+
 class StandInSequenceGenerator(SequenceGenerator):
     """A small recurrent generator of tokens; it ignores its condition.
 
@@ -174,8 +191,7 @@ class StandInSequenceGenerator(SequenceGenerator):
 def stand_ins(space: Space) -> Mapping[str, nn.Module]:
     """Return a generator and a discriminator for samples of a space."""
     if isinstance(space, StandInTokens):
-        relaxed = StandInDiscriminator(space.length * space.vocabulary)
-        return {"generator": StandInSequenceGenerator(space), "discriminator": relaxed}
+        return {"generator": StandInSequenceGenerator(space), "discriminator": StandInSequenceDiscriminator(space)}
     return {"generator": StandInGenerator(space), "discriminator": StandInDiscriminator(math.prod(space.shape))}
 
 
