@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sparring.errors import DataError
-from sparring_text.bleu import BLEU, SMOOTHING, SelfBLEU, corpus_bleu, grams, nearest, self_bleu
+from sparring_text.metrics.bleu import BLEU, SMOOTHING, SelfBLEU, corpus_bleu, grams, nearest, self_bleu
 from tests.text.corpora import SENTENCES, batch_of, space_of
 
 CAT = ["the", "cat", "is", "on", "the", "mat"]
