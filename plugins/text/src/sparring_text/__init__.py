@@ -7,12 +7,8 @@ plugin = Plugin("text")
 # Targets are named, not imported: listing components needs no torch.
 for kind, name, target, summary in (
     ("data", "lines", "data.lines:Lines", "Your own text: a file with one sentence a line"),
-    (
-        "data",
-        "wordnet-examples",
-        "data.wordnet:WordNetExamples",
-        "Short English sentences of WordNet; nothing to download",
-    ),
+    ("data", "oracle", "data.oracle:Oracle", "Sequences of a random LSTM, whose true likelihood is known (SeqGAN)"),
+    ("data", "wordnet-examples", "data.wordnet:WordNetExamples", "Short English sentences of WordNet; they ship"),
     ("discriminator", "cnn", "networks.cnn:CNNDiscriminator", "Convolutions of several widths over words (Kim)"),
     ("generator", "lstm", "networks.lstm:LSTMGenerator", "An LSTM with likelihood, sampling and Gumbel-softmax"),
     ("metric", "bleu", "metrics.bleu:BLEU", "How many n-grams of generated sentences held-out ones have"),
@@ -20,9 +16,21 @@ for kind, name, target, summary in (
         "metric",
         "ngrams",
         "metrics.ngrams:NGrams",
-        "How far n-grams are from held-out ones, and from those of shuffled words",
+        "How far n-grams are from held-out ones, and those of shuffled words",
+    ),
+    (
+        "metric",
+        "oracle-nll",
+        "metrics.oracle_nll:OracleNLL",
+        "Likelihood both ways: by an oracle, and of its sequences",
     ),
     ("metric", "self-bleu", "metrics.bleu:SelfBLEU", "How alike generated sentences are"),
+    (
+        "metric",
+        "temperature-frontier",
+        "metrics.temperature_frontier:TemperatureFrontier",
+        "Likelihood both ways at several temperatures (Caccia et al.)",
+    ),
     ("term", "imitation", "imitation:Imitation", "Likelihood beside a critic, so that a generator keeps its language"),
     ("space", "tokens", "spaces:TokenSpace", "Sentences as sequences of words or word pieces"),
 ):
