@@ -23,6 +23,7 @@ from sparring.testing import (
     covers,
 )
 from sparring_text import plugin
+from sparring_text.data.grammar import Grammar
 from sparring_text.data.oracle import Oracle
 from sparring_text.networks.lstm import LSTMGenerator
 from sparring_text.spaces import TokenSpace
@@ -65,6 +66,11 @@ class TestWordNetExamples(DataContract):
 class TestOracle(DataContract):
     plugin, name = plugin, "text/oracle"
     options: Mapping[str, Any] = {"vocabulary": 100, "length": 12, "count": 200, "held_out_count": 50}
+
+
+class TestGrammar(DataContract):
+    plugin, name = plugin, "text/grammar"
+    options: Mapping[str, Any] = {"count": 400}
 
 
 class TestTokenSpace(SpaceContract):
@@ -132,6 +138,10 @@ class TestSelfBLEU(MetricContract):
 
 class TestNGrams(MetricContract):
     plugin, name, data = plugin, "text/ngrams", DATA
+
+
+class TestParseRate(MetricContract):
+    plugin, name, data = plugin, "text/parse-rate", Grammar(count=400)
 
 
 class OracleMetricContract(MetricContract):

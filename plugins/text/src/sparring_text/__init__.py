@@ -6,6 +6,7 @@ plugin = Plugin("text")
 
 # Targets are named, not imported: listing components needs no torch.
 for kind, name, target, summary in (
+    ("data", "grammar", "data.grammar:Grammar", "Arithmetic expressions of a small grammar"),
     ("data", "lines", "data.lines:Lines", "Your own text: a file with one sentence a line"),
     ("data", "oracle", "data.oracle:Oracle", "Sequences of a random LSTM, whose true likelihood is known (SeqGAN)"),
     ("data", "wordnet-examples", "data.wordnet:WordNetExamples", "Short English sentences of WordNet; they ship"),
@@ -24,6 +25,7 @@ for kind, name, target, summary in (
         "metrics.oracle_nll:OracleNLL",
         "Likelihood both ways: by an oracle, and of its sequences",
     ),
+    ("metric", "parse-rate", "metrics.parse_rate:ParseRate", "How many expressions the arithmetic grammar accepts"),
     ("metric", "self-bleu", "metrics.bleu:SelfBLEU", "How alike generated sentences are"),
     (
         "metric",
