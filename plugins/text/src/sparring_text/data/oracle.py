@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from sparring.data.memory import MemoryData
 from sparring.errors import DataError
@@ -106,8 +107,7 @@ class OracleLSTM:
         found_BT = torch.empty(words_BT.shape)
         for place in range(words_BT.shape[1]):
             scores_BV = self._scores(hidden_BTH[:, place])
-            chosen_B = scores_BV.gather(1, known_BT[:, place, None]).squeeze(1)
-            found_BT[:, place] = chosen_B - scores_BV.logsumexp(1)
+            found_BT[:, place] = -functional.cross_entropy(scores_BV, known_BT[:, place], reduction="none")
         return torch.where(possible_BT, found_BT, IMPOSSIBLE)
 
     def _hidden(self, numbers_BT: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from sparring.errors import DataError, TrainingError
 from sparring.interfaces.data import Batch, Data
@@ -15,11 +16,11 @@ from sparring.interfaces.metric import Metric
 from sparring.training.randomness import generator_at
 from sparring_text.data.oracle import Estimate, Oracle, per_token
 from sparring_text.metrics.oracle_nll import (
-    ROWS,
+    MANY,
     device_of,
-    moved,
     oracle_data,
     oracle_log_prob,
+    rows_for,
     sequence_generator,
 )
 
@@ -138,12 +139,12 @@ def tempered_log_prob(generator: SequenceGenerator, tokens: Tensor, temperatures
     """
     found: list[list[Tensor]] = [[] for _ in temperatures]
     device = device_of(generator)
-    for part in torch.split(tokens, ROWS):
+    for part in torch.split(tokens, rows_for(device)):
         part = part.to(device)
-        log_BTV = generator.log_distribution(part, moved({}, device))
-        chosen_BT = log_BTV.gather(2, part[..., None]).squeeze(2)
+        log_NV = generator.log_distribution(part, {}).flatten(0, 1)
         for rows, temperature in zip(found, temperatures, strict=True):
-            rows.append((chosen_BT / temperature - (log_BTV / temperature).logsumexp(2)).cpu())
+            nll_N = functional.cross_entropy(log_NV / temperature, part.flatten(), reduction="none")
+            rows.append(-nll_N.view(part.shape).cpu())
     return [torch.cat(rows) for rows in found]
 
 
@@ -151,8 +152,8 @@ def _drawn(generator: SequenceGenerator, count: int, temperature: float, seed: i
     """Draw sequences in chunks, on the CPU."""
     device = device_of(generator)
     found = []
-    for start in range(0, count, ROWS):
+    for start in range(0, count, MANY):
         rng = generator_at(device, seed, "frontier", index, start)
-        rows = min(ROWS, count - start)
+        rows = min(MANY, count - start)
         found.append(generator.sample(rows, {}, rng=rng, temperature=temperature).sample.cpu())
     return found
