@@ -26,7 +26,7 @@ for kind, name, target, summary in (
         "Likelihood both ways: by an oracle, and of its sequences",
     ),
     ("metric", "parse-rate", "metrics.parse_rate:ParseRate", "How many expressions the arithmetic grammar accepts"),
-    ("metric", "self-bleu", "metrics.bleu:SelfBLEU", "How alike generated sentences are"),
+    ("metric", "self-bleu", "metrics.self_bleu:SelfBLEU", "How alike generated sentences are"),
     (
         "metric",
         "temperature-frontier",
