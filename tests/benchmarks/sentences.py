@@ -15,7 +15,7 @@ import torch
 import sparring
 from sparring.interfaces.data import Data
 from sparring.plugins.registry import Registry
-from sparring_text.ngrams import distance, shuffled
+from sparring_text.metrics.ngrams import distance, shuffled
 from sparring_text.spaces import TokenSpace, token_space
 
 

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sparring.data.memory import MemoryData
 from sparring.interfaces.data import Batch, Condition
@@ -108,6 +108,32 @@ def test_what_a_generator_says_of_each_row_reaches_metrics() -> None:
         assert torch.equal(fake.extras["whole"], fake.condition["image"])
         assert set(fake.extras) == {"first", "whole"}  # what has no row for each sample stays behind
         assert not real.extras
+
+
+class Asks(Keep):
+    """Asks the generator itself, at the end as much as at the beginning."""
+
+    def reset(self) -> None:
+        super().reset()
+        self.seen: list[nn.Module] = []
+
+    def examine(self, generator: nn.Module) -> None:
+        self.seen.append(generator)
+
+    def compute(self) -> dict[str, float]:
+        (generator,) = self.seen
+        return {"training": float(generator.training)}
+
+
+def test_a_metric_may_look_at_the_generator_in_evaluation_mode() -> None:
+    metric, network = Asks(), Echo()
+    network.train()
+    for _ in range(2):
+        found = evaluate(network, pairs(40), Evaluate(count=10, **SPEC), [Keep(), metric], 0, CPU)
+        assert metric.seen == [network]
+        assert len(metric.pairs) == 1
+        assert found.values == {"kept": 1.0, "training": 0.0}
+        assert network.training
 
 
 # ---- extras of a batch ----

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sparring.interfaces.data import Batch, Data
-from sparring_text.lines import Lines
+from sparring_text.data.lines import Lines
 from sparring_text.spaces import TokenSpace
 from sparring_text.tokens import train
 

@@ -23,8 +23,11 @@ from sparring.testing import (
     covers,
 )
 from sparring_text import plugin
+from sparring_text.data.grammar import Grammar
+from sparring_text.data.oracle import Oracle
+from sparring_text.networks.lstm import LSTMGenerator
 from sparring_text.spaces import TokenSpace
-from tests.text.corpora import SENTENCES, batch_of, small, space_of, write
+from tests.text.corpora import SENTENCES, batch_of, everything, small, space_of, write
 
 torch.set_num_threads(1)
 
@@ -33,6 +36,7 @@ FILE = write(Path(FILES.name) / "sentences.txt")
 DATA = small(FILE, held_out=0.2)
 TOKENS = DATA.space
 assert isinstance(TOKENS, TokenSpace)
+ORACLE = Oracle(vocabulary=40, length=6, count=300, held_out_count=100)
 
 
 class TestLines(DataContract):
@@ -59,6 +63,16 @@ class TestWordNetExamples(DataContract):
         return self.built[-1]
 
 
+class TestOracle(DataContract):
+    plugin, name = plugin, "text/oracle"
+    options: Mapping[str, Any] = {"vocabulary": 100, "length": 12, "count": 200, "held_out_count": 50}
+
+
+class TestGrammar(DataContract):
+    plugin, name = plugin, "text/grammar"
+    options: Mapping[str, Any] = {"count": 400}
+
+
 class TestTokenSpace(SpaceContract):
     plugin, name = plugin, "text/tokens"
     options: Mapping[str, Any] = space_of().options()
@@ -69,6 +83,14 @@ class TestTokenSpace(SpaceContract):
 
 class TestWordPieceSpace(TestTokenSpace):
     options: Mapping[str, Any] = space_of(kind="bpe", length=40).options()
+
+
+class TestFixedLengthSpace(SpaceContract):
+    plugin, name = plugin, "text/tokens"
+    options: Mapping[str, Any] = ORACLE.space.options()
+
+    def samples(self, space: Any, rows: int = 5) -> Tensor:
+        return everything(ORACLE).sample[:rows]
 
 
 class TestLSTM(SequenceGeneratorContract):
@@ -84,6 +106,11 @@ class TestSoftLSTM(SequenceGeneratorContract):
 class TestDeepLSTM(SequenceGeneratorContract):
     plugin, name, data = plugin, "text/lstm", DATA
     options: Mapping[str, Any] = {**TestLSTM.options, "layers": 2, "dropout": 0.2}
+
+
+class TestLSTMOfFixedLength(SequenceGeneratorContract):
+    plugin, name, data = plugin, "text/lstm", ORACLE
+    options: Mapping[str, Any] = TestLSTM.options
 
 
 class TestCNN(DiscriminatorContract):
@@ -111,6 +138,32 @@ class TestSelfBLEU(MetricContract):
 
 class TestNGrams(MetricContract):
     plugin, name, data = plugin, "text/ngrams", DATA
+
+
+class TestParseRate(MetricContract):
+    plugin, name, data = plugin, "text/parse-rate", Grammar(count=400)
+
+
+class OracleMetricContract(MetricContract):
+    """Metrics that look at the generator."""
+
+    plugin, data, rows = plugin, ORACLE, 64
+
+    def generator(self) -> LSTMGenerator:
+        torch.manual_seed(0)
+        return LSTMGenerator(ORACLE.space, 8, 8)
+
+
+class TestOracleNLL(OracleMetricContract):
+    name = "text/oracle-nll"
+
+
+class TestTemperatureFrontier(OracleMetricContract):
+    name = "text/temperature-frontier"
+    options: Mapping[str, Any] = {"temperatures": [0.5, 1.0]}
+    expected_failures: ClassVar[Mapping[str, str]] = {
+        "test_real_samples_score_better_than_noise": "it draws the generator's samples itself",
+    }
 
 
 class TestImitation(TermContract):

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sparring.errors import DataError
-from sparring_text.corpus import FEWEST
-from sparring_text.lines import Lines, read_lines
+from sparring_text.data.corpus import FEWEST
+from sparring_text.data.lines import Lines, read_lines
 from sparring_text.tokens import END, UNKNOWN
 from tests.text.corpora import SENTENCES, everything, small, space_of, texts, write
 

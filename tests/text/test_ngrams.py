@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparring.errors import DataError
-from sparring_text.ngrams import NGrams, distance, shuffled
-from sparring_text.wordnet import sentences
+from sparring_text.data.wordnet import sentences
+from sparring_text.metrics.ngrams import NGrams, distance, shuffled
 from tests.text.corpora import SENTENCES, batch_of, space_of
 
 REAL = [text.split() for text in random.Random(0).sample(sentences(), 3000)]

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from sparring_text.data.wordnet import WordNetExamples, sentences
 from sparring_text.tokens import END, PADDING, START, UNKNOWN
-from sparring_text.wordnet import WordNetExamples, sentences
 from tests.text.corpora import everything, texts
 
 TOOL = Path(__file__).parents[2] / "plugins" / "text" / "tools" / "make_wordnet_examples.py"

@@ -62,6 +62,21 @@ class SequenceGenerator(Generator):
     def log_prob(self, tokens: Tensor, condition: Condition, lengths: Tensor | None = None) -> Tensor:
         """Return each token's log-probability given those before it: ``(B, T)`` -> ``(B, T)``, zero past the end."""
 
+    def log_distribution(self, tokens: Tensor, condition: Condition) -> Tensor:
+        """Return every token's log-probability at each position, given those before: ``(B, T)`` -> ``(B, T, V)``.
+
+        Training asks only for ``log_prob``. This is for what needs the whole distribution: likelihoods at another
+        temperature, entropies, divergences from another generator. A generator may leave it out.
+
+        Raises:
+            TrainingError: The generator leaves it out.
+        """
+        raise TrainingError(
+            f"{type(self).__name__} gives the log-probability of chosen tokens alone",
+            where="log_distribution",
+            remedy="use a generator that has this method, or a metric that does not need it",
+        )
+
     @abstractmethod
     def sample(
         self,

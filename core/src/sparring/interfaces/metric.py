@@ -23,6 +23,17 @@ class Metric(ABC):
     def reset(self) -> None:
         """Forget every batch seen so far."""
 
+    def examine(self, generator: nn.Module) -> None:  # noqa: B027 - most metrics look at nothing more
+        """Look at the generator itself, in evaluation mode, once after each ``reset`` and before the first batch.
+
+        Most metrics judge samples alone and leave this as it is. One that asks for likelihoods, or draws samples of its
+        own, keeps the generator until ``compute``; it draws from a generator of random numbers of its own, and takes
+        no gradient.
+
+        Raises:
+            TrainingError: The metric needs something that this generator has not.
+        """
+
     @abstractmethod
     def update(self, real: Batch, fake: Batch) -> None:
         """Take in one batch of each; the two need not have the same number of rows."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sparring.interfaces.data import Batch
 from sparring.interfaces.metric import Encoder, Metric
@@ -43,9 +43,16 @@ class MetricContract(ComponentContract):
         real = self.real()
         return Batch(noise_like(real.sample), real.condition, real.lengths)
 
+    def generator(self) -> nn.Module | None:
+        """Return the generator that the metric examines, always the same; by default it is shown none."""
+        return None
+
     def score(self, metric: Any, pairs: Iterable[tuple[Batch, Batch]]) -> dict[str, float]:
         """Return the values that a metric gives for some batches."""
         metric.reset()
+        generator = self.generator()
+        if generator is not None:
+            metric.examine(generator.eval())
         for real, fake in pairs:
             metric.update(real, fake)
         found: dict[str, float] = metric.compute()

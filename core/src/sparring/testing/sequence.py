@@ -64,6 +64,26 @@ class SequenceGeneratorContract(LearningContract):
             "multiply by torch.arange(T) < lengths[:, None]",
         )
 
+    def test_the_whole_distribution_is_that_of_log_prob(self) -> None:
+        """Where it gives the whole distribution, this sums to one, and log_prob is its part."""
+        module, batch = self.build().eval(), self.materials.batch(ROWS)
+        if type(module).log_distribution is SequenceGenerator.log_distribution:
+            return
+        with torch.no_grad():
+            whole = module.log_distribution(batch.sample, batch.condition)
+            chosen = module.log_prob(batch.sample, batch.condition, batch.lengths)
+        self.expect_close(
+            whole.exp().sum(2), torch.ones(batch.sample.shape), "log_distribution does not sum to 1", "use log_softmax"
+        )
+        found = whole.gather(2, batch.sample[..., None]).squeeze(2).masked_fill(past(batch.lengths, batch.sample), 0.0)
+        self.expect_close(
+            found,
+            chosen,
+            "log_distribution differs from log_prob",
+            "compute both from the same scores, of the tokens before",
+            tolerance=1e-3,
+        )
+
     def test_log_prob_looks_back_only(self) -> None:
         """A token's log-probability depends on no later token."""
         module, batch = self.build().eval(), self.materials.batch(ROWS)

@@ -12,7 +12,7 @@ from sparring.errors import Problem, RecipeError
 from sparring.interfaces.data import Batch, Condition, Data
 from sparring.interfaces.metric import Encoder, Metric
 from sparring.recipes.schema import Best, Evaluate, Recipe
-from sparring.training.generate import CHUNK, conditions_for, first_rows, generate, only_labels
+from sparring.training.generate import CHUNK, conditions_for, evaluating, first_rows, generate, only_labels
 from sparring.training.randomness import generator_at, mix
 
 
@@ -46,9 +46,10 @@ def evaluate(
     chosen = _apart if only_labels(data.conditions) else _matched
     condition, reals = chosen(data, spec.count, seed)
     fake = generate(network, spec.count, condition, seed=mix(seed, "evaluate"), device=device)
-    for metric in metrics:
-        metric.reset()
-    with torch.random.fork_rng(devices=[]):
+    with evaluating(network), torch.random.fork_rng(devices=[]):
+        for metric in metrics:
+            metric.reset()
+            metric.examine(network)
         for start, real in zip(range(0, spec.count, CHUNK), reals, strict=True):
             part = fake.rows(slice(start, start + CHUNK))
             for metric in metrics:

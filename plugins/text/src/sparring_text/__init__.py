@@ -6,13 +6,33 @@ plugin = Plugin("text")
 
 # Targets are named, not imported: listing components needs no torch.
 for kind, name, target, summary in (
-    ("data", "lines", "lines:Lines", "Your own text: a file with one sentence a line"),
-    ("data", "wordnet-examples", "wordnet:WordNetExamples", "Short English sentences of WordNet; nothing to download"),
+    ("data", "grammar", "data.grammar:Grammar", "Arithmetic expressions of a small grammar"),
+    ("data", "lines", "data.lines:Lines", "Your own text: a file with one sentence a line"),
+    ("data", "oracle", "data.oracle:Oracle", "Sequences of a random LSTM, whose true likelihood is known (SeqGAN)"),
+    ("data", "wordnet-examples", "data.wordnet:WordNetExamples", "Short English sentences of WordNet; they ship"),
     ("discriminator", "cnn", "networks.cnn:CNNDiscriminator", "Convolutions of several widths over words (Kim)"),
     ("generator", "lstm", "networks.lstm:LSTMGenerator", "An LSTM with likelihood, sampling and Gumbel-softmax"),
-    ("metric", "bleu", "bleu:BLEU", "How many n-grams of generated sentences held-out ones have"),
-    ("metric", "ngrams", "ngrams:NGrams", "How far n-grams are from held-out ones, and from those of shuffled words"),
-    ("metric", "self-bleu", "bleu:SelfBLEU", "How alike generated sentences are"),
+    ("metric", "bleu", "metrics.bleu:BLEU", "How many n-grams of generated sentences held-out ones have"),
+    (
+        "metric",
+        "ngrams",
+        "metrics.ngrams:NGrams",
+        "How far n-grams are from held-out ones, and those of shuffled words",
+    ),
+    (
+        "metric",
+        "oracle-nll",
+        "metrics.oracle_nll:OracleNLL",
+        "Likelihood both ways: by an oracle, and of its sequences",
+    ),
+    ("metric", "parse-rate", "metrics.parse_rate:ParseRate", "How many expressions the arithmetic grammar accepts"),
+    ("metric", "self-bleu", "metrics.self_bleu:SelfBLEU", "How alike generated sentences are"),
+    (
+        "metric",
+        "temperature-frontier",
+        "metrics.temperature_frontier:TemperatureFrontier",
+        "Likelihood both ways at several temperatures (Caccia et al.)",
+    ),
     ("term", "imitation", "imitation:Imitation", "Likelihood beside a critic, so that a generator keeps its language"),
     ("space", "tokens", "spaces:TokenSpace", "Sentences as sequences of words or word pieces"),
 ):

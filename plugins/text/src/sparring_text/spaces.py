@@ -20,18 +20,23 @@ class TokenSpace(Space):
 
     Attributes:
         vocabulary: How many tokens there are, special ones included.
+        unwritten: The tokens that no generator may write: padding and start; and the end and the unknown word, where
+            sequences are of one length.
 
     Args:
         tokenizer: The tokenizer, as the JSON of the tokenizers library.
         length: Positions of a sequence.
+        ends: Whether sequences end with a token of their own, and so may be shorter. Without it all have exactly
+            ``length`` tokens, and none of them is special: so are those of a synthetic oracle.
     """
 
     called: ClassVar[str] = "sentences"
 
-    def __init__(self, tokenizer: str, length: int) -> None:
+    def __init__(self, tokenizer: str, length: int, ends: bool = True) -> None:
         if length < 2:
             raise DataError(f"a length of {length} has no room for a word and the end", remedy="give at least 2")
-        self.tokenizer, self.length = tokenizer, length
+        self.tokenizer, self.length, self.ends = tokenizer, length, ends
+        self.unwritten: tuple[int, ...] = (PADDING, START) if ends else (PADDING, START, END, UNKNOWN)
         self.shape = (length,)
         self._tokenizer = tokens.load(tokenizer)
         self.vocabulary: int = self._tokenizer.get_vocab_size()
@@ -41,7 +46,7 @@ class TokenSpace(Space):
         """Turn a sentence, or the path of a file that holds one, into tokens ``(length,)``.
 
         Raises:
-            DataError: It is longer than the space, or no text.
+            DataError: It is longer than the space, or no text; or where all sequences have one length, it has another.
         """
         text = _read(raw) if isinstance(raw, Path) else raw
         if not isinstance(text, str):
@@ -49,15 +54,23 @@ class TokenSpace(Space):
         (found,) = self.encode_lines([text])
         if len(found) > self.length:
             raise DataError(
-                f"the sentence has {len(found)} tokens with its end, and this space holds {self.length}",
+                f"the sentence has {len(found)} tokens{' with its end' if self.ends else ''}, and this space holds "
+                f"{self.length}",
                 where=repr(text[:40]),
                 remedy="shorten it",
+            )
+        if not self.ends and (len(found) < self.length or UNKNOWN in found):
+            raise DataError(
+                f"the sequence has {len(found)} tokens, and all of this space have {self.length} known ones",
+                where=repr(text[:40]),
+                remedy="give as many, each of the vocabulary",
             )
         return torch.tensor(found + [PADDING] * (self.length - len(found)))
 
     def encode_lines(self, lines: Sequence[str]) -> list[list[int]]:
-        """Return each line's tokens with the end, of whatever length."""
-        return [[*found.ids, END] for found in self._tokenizer.encode_batch_fast(list(lines))]
+        """Return each line's tokens, with the end if sequences have one, of whatever length."""
+        end = [END] if self.ends else []
+        return [found.ids + end for found in self._tokenizer.encode_batch_fast(list(lines))]
 
     def decode(self, sample: Tensor) -> str:
         """Turn tokens ``(T,)`` into a sentence, up to the first end."""

@@ -60,6 +60,17 @@ def train(
     return prepared(tokenizer)
 
 
+def listed(words: Sequence[str]) -> Tokenizer:
+    """Make a tokenizer that knows these words, each as one token, in their order after the special ones."""
+    numbers = {word: number for number, word in enumerate([*SPECIAL, *(SPACE + word for word in words)])}
+    tokenizer = Tokenizer(models.WordLevel(numbers, unk_token=SPECIAL[UNKNOWN]))
+    tokenizer.normalizer = _normalizer(lowercase=False)
+    tokenizer.pre_tokenizer = _splitter("word")
+    tokenizer.decoder = decoders.Metaspace(replacement=SPACE, prepend_scheme="always")
+    tokenizer.add_special_tokens(list(SPECIAL))
+    return prepared(tokenizer)
+
+
 def load(content: str) -> Tokenizer:
     """Read a tokenizer from its JSON, as ``Tokenizer.to_str`` gives it.
 

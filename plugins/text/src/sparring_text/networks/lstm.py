@@ -30,7 +30,8 @@ class LSTMGenerator(SequenceGenerator):
     """Write sentences with an LSTM (Hochreiter and Schmidhuber 1997), from the start token on.
 
     ``relax`` draws with the Gumbel-max trick and lets a critic's gradient through its softmax (Jang, Gu and Poole 2017,
-    arXiv:1611.01144; Maddison, Mnih and Teh 2017, arXiv:1611.00712). Padding and start are never written.
+    arXiv:1611.01144; Maddison, Mnih and Teh 2017, arXiv:1611.00712). What the space calls unwritten is never written:
+    padding, the start, and where sequences are of one length, the end.
 
     Args:
         space: The sentences' space: ``(T,)`` tokens.
@@ -77,7 +78,7 @@ class LSTMGenerator(SequenceGenerator):
         self.project = nn.Linear(width, embedding_dim if tied else self.vocabulary, bias=not tied)
         self.bias = nn.Parameter(torch.zeros(self.vocabulary)) if tied else None
         never = torch.zeros(self.vocabulary)
-        never[[PADDING, START]] = NEVER
+        never[list(known.unwritten)] = NEVER
         self.never: Tensor
         self.register_buffer("never", never, persistent=False)
 
@@ -93,13 +94,15 @@ class LSTMGenerator(SequenceGenerator):
 
     def log_prob(self, tokens: Tensor, condition: Condition, lengths: Tensor | None = None) -> Tensor:
         """Return each token's log-probability given those before it: ``(B, T)``, 0 past the end."""
-        before_BT = torch.cat([torch.full_like(tokens[:, :1], START), tokens[:, :-1]], dim=1)
-        hidden_BTW, _ = self.recurrence(self.dropout(self.embedding(before_BT)))
+        hidden_BTW = self._read(tokens)
         counts_BT = within(lengths, tokens)
         # The vocabulary is by far the largest factor: scores are computed only where they count.
         scores_NV = self._score(hidden_BTW[counts_BT])
         log_prob_N = -functional.cross_entropy(scores_NV, tokens[counts_BT], reduction="none")
         return torch.zeros_like(counts_BT, dtype=log_prob_N.dtype).masked_scatter(counts_BT, log_prob_N)
+
+    def log_distribution(self, tokens: Tensor, condition: Condition) -> Tensor:
+        return self._score(self._read(tokens)).log_softmax(2)
 
     def sample(
         self,
@@ -165,6 +168,12 @@ class LSTMGenerator(SequenceGenerator):
         padded_MV = padding_V.to(rows[0]).repeat(n * self.length, 1)
         made_MV = padded_MV.index_copy(0, torch.cat(numbers), torch.cat(rows))
         return Generated(made_MV.view(n, self.length, self.vocabulary), lengths_B)
+
+    def _read(self, tokens_BT: Tensor) -> Tensor:
+        """Return the hidden values from which each token is drawn, ``(B, T, W)``, given those before it."""
+        before_BT = torch.cat([torch.full_like(tokens_BT[:, :1], START), tokens_BT[:, :-1]], dim=1)
+        hidden_BTW: Tensor = self.recurrence(self.dropout(self.embedding(before_BT)))[0]
+        return hidden_BTW
 
     def _relaxed(self, perturbed_NV: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
         """Return rows ``(N, V)`` and the tokens ``(N,)`` that they stand for, from scores with Gumbel noise."""

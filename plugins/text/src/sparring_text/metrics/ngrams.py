@@ -11,7 +11,7 @@ from sparring.errors import DataError
 from sparring.interfaces.data import Batch
 from sparring.interfaces.metric import Metric
 from sparring.interfaces.space import Space
-from sparring_text.bleu import Words, grams, words_of
+from sparring_text.metrics.bleu import Words, grams, words_of
 from sparring_text.spaces import token_space
 
 ORDERS = (2, 3)  # single words are the same however they are shuffled; longer n-grams hardly occur twice

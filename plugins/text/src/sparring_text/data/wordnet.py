@@ -5,7 +5,7 @@ from __future__ import annotations
 import lzma
 from importlib.resources import files
 
-from sparring_text.corpus import Corpus
+from sparring_text.data.corpus import Corpus
 from sparring_text.tokens import TokenKind
 
 NAME = "WordNet's examples"

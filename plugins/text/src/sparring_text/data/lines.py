@@ -6,7 +6,7 @@ import codecs
 from pathlib import Path
 
 from sparring.errors import DataError
-from sparring_text.corpus import Corpus, TooLong, Unknown
+from sparring_text.data.corpus import Corpus, TooLong, Unknown
 from sparring_text.tokens import TokenKind
 
 UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)

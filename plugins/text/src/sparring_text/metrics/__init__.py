@@ -1,0 +1,1 @@
+"""Metrics of text, and the encoders that some of them look through."""
