@@ -12,6 +12,8 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from sparring.interfaces.data import Batch
+from sparring.interfaces.space import Space
+from sparring.spaces.label import LabelSpace
 from sparring.testing import (
     DataContract,
     DiscriminatorContract,
@@ -33,6 +35,7 @@ FILE = write(Path(FILES.name) / "sentences.txt")
 DATA = small(FILE, held_out=0.2)
 TOKENS = DATA.space
 assert isinstance(TOKENS, TokenSpace)
+LABELLED = {"label": LabelSpace(["one", "two", "three"])}
 
 
 class TestLines(DataContract):
@@ -84,6 +87,10 @@ class TestSoftLSTM(SequenceGeneratorContract):
 class TestDeepLSTM(SequenceGeneratorContract):
     plugin, name, data = plugin, "text/lstm", DATA
     options: Mapping[str, Any] = {**TestLSTM.options, "layers": 2, "dropout": 0.2}
+
+
+class TestLabelledLSTM(TestLSTM):
+    conditions: Mapping[str, Space] | None = LABELLED
 
 
 class TestCNN(DiscriminatorContract):

@@ -1,0 +1,91 @@
+"""How fast text is sampled: the inverse of the distribution function against torch.multinomial.
+
+Both draw a token for each of 10,000 rows from the same scores over 5,000 tokens, softmax included, as sampling
+sequences of 20 tokens does 20 times; then whole sequences are sampled with either by the generator text/lstm, network
+included. Runs are interleaved, a round of each in turn, so that a machine that slows down slows all of them; what is
+reported is the median over rounds, and of the rounds' ratios.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from unittest.mock import patch
+
+import torch
+from torch import Tensor
+
+from sparring_text import tokens
+from sparring_text.networks import autoregressive
+from sparring_text.networks.autoregressive import draw
+from sparring_text.networks.lstm import LSTMGenerator
+from sparring_text.spaces import TokenSpace
+
+VOCABULARY, LENGTH = 5000, 20
+WIDTH = 32  # values of an embedding and of the hidden state, as the usual oracle has
+
+
+def main() -> None:
+    """Measure, and print a table in Markdown."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks text_sampling", description=__doc__)
+    parser.add_argument("--rows", type=int, default=10_000, help="sequences that are drawn together")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=1)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    rows: int = arguments.rows
+    print(f"{rows:,} sequences of {LENGTH} tokens out of {VOCABULARY:,}, {arguments.threads} threads; seconds\n")
+    print("| what | ours | torch.multinomial | ratio |\n| --- | --- | --- | --- |")
+    show("drawing from scores", choices(rows), arguments.rounds)
+    show("whole sequences by text/lstm", sequences(rows), arguments.rounds)
+
+
+def choices(rows: int) -> dict[str, Callable[[], object]]:
+    """Return both ways to draw ``LENGTH`` times a token for each row."""
+    rng = torch.Generator().manual_seed(0)
+    scores = 2 * torch.randn(rows, VOCABULARY, generator=rng)
+
+    def repeated(way: Callable[[Tensor, Tensor], Tensor]) -> None:
+        for _ in range(LENGTH):
+            way(scores.softmax(1), 1 - torch.rand(rows, generator=rng))
+
+    return {"ours": lambda: repeated(draw), "torch.multinomial": lambda: repeated(multinomial(rng))}
+
+
+def sequences(rows: int) -> dict[str, Callable[[], object]]:
+    """Return both ways to sample whole sequences."""
+    torch.manual_seed(0)
+    words = [f"w{number}" for number in range(VOCABULARY - len(tokens.SPECIAL))]
+    space = TokenSpace(tokens.train(words, size=VOCABULARY).to_str(), LENGTH)
+    network = LSTMGenerator(space, {}, width=WIDTH, embedding_dim=WIDTH).eval()
+    rng = torch.Generator().manual_seed(0)
+
+    @torch.no_grad()
+    def whole() -> object:
+        return network.sample(rows, {}, rng=rng)
+
+    def replaced() -> object:
+        with patch.object(autoregressive, "draw", multinomial(rng)):
+            return whole()
+
+    return {"ours": whole, "torch.multinomial": replaced}
+
+
+def multinomial(rng: torch.Generator) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return torch's own way to draw a token a row, with the arguments of ours."""
+    return lambda probability, _: torch.multinomial(probability, 1, generator=rng).squeeze(1)
+
+
+def show(what: str, ways: Mapping[str, Callable[[], object]], rounds: int) -> None:
+    """Time both ways in turn, and print a line of the table."""
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, way in ways.items():
+            started = time.perf_counter()
+            way()
+            seconds[name].append(time.perf_counter() - started)
+    ours, other = seconds.values()
+    ratio = statistics.median(theirs / mine for mine, theirs in zip(ours, other, strict=True))
+    print(f"| {what} | {statistics.median(ours):.2f} | {statistics.median(other):.2f} | {ratio:.1f} |")
