@@ -1,8 +1,8 @@
 """How fast text is sampled: the inverse of the distribution function against torch.multinomial.
 
-Both draw a token for each of 10,000 rows from the same scores over 5,000 tokens, softmax included, as sampling
-sequences of 20 tokens does 20 times; then whole sequences are sampled with either by the generator text/lstm, network
-included. Runs are interleaved, a round of each in turn, so that a machine that slows down slows all of them; what is
+Both draw a token for each of 10,000 rows from the same probabilities of 5,000 tokens, 20 times, as sampling sequences
+of 20 tokens does; then whole sequences are sampled with either by the generator text/lstm, where the network and its
+softmax take their time too. Runs are interleaved, a round of each in turn, so that a machine that slows down slows all of them; what is
 reported is the median over rounds, and of the rounds' ratios.
 """
 
@@ -38,18 +38,18 @@ def main() -> None:
     rows: int = arguments.rows
     print(f"{rows:,} sequences of {LENGTH} tokens out of {VOCABULARY:,}, {arguments.threads} threads; seconds\n")
     print("| what | ours | torch.multinomial | ratio |\n| --- | --- | --- | --- |")
-    show("drawing from scores", choices(rows), arguments.rounds)
+    show("drawing from probabilities", choices(rows), arguments.rounds)
     show("whole sequences by text/lstm", sequences(rows), arguments.rounds)
 
 
 def choices(rows: int) -> dict[str, Callable[[], object]]:
     """Return both ways to draw ``LENGTH`` times a token for each row."""
     rng = torch.Generator().manual_seed(0)
-    scores = 2 * torch.randn(rows, VOCABULARY, generator=rng)
+    probability = (2 * torch.randn(rows, VOCABULARY, generator=rng)).softmax(1)
 
     def repeated(way: Callable[[Tensor, Tensor], Tensor]) -> None:
         for _ in range(LENGTH):
-            way(scores.softmax(1), 1 - torch.rand(rows, generator=rng))
+            way(probability, 1 - torch.rand(rows, generator=rng))
 
     return {"ours": lambda: repeated(draw), "torch.multinomial": lambda: repeated(multinomial(rng))}
 

@@ -93,16 +93,23 @@ class TestLabelledLSTM(TestLSTM):
     conditions: Mapping[str, Space] | None = LABELLED
 
 
-class TestCNN(DiscriminatorContract):
+class OneHotRows(DiscriminatorContract):
     """On one-hot rows, as the adversarial objective hands them over."""
-
-    plugin, name, data = plugin, "text/cnn", DATA
-    options: Mapping[str, Any] = {"embedding_dim": 8, "filters": 8, "dropout": 0.1}
 
     def inputs(self, module: Any, rows: int, *, seed: int = 0) -> Batch:
         batch = super().inputs(module, rows, seed=seed)
         assert isinstance(TOKENS, TokenSpace)
         return Batch(one_hot(batch.sample, TOKENS.vocabulary).float(), batch.condition, batch.lengths)
+
+
+class TestCNN(OneHotRows):
+    plugin, name, data = plugin, "text/cnn", DATA
+    options: Mapping[str, Any] = {"embedding_dim": 8, "filters": 8, "dropout": 0.1}
+
+
+class TestCNNOfSeveralRepresentations(TestCNN):
+    options: Mapping[str, Any] = {**TestCNN.options, "representations": 4}
+    conditions: Mapping[str, Space] | None = LABELLED
 
 
 class TestBLEU(MetricContract):

@@ -109,7 +109,9 @@ def sample(
         if prefix is not None and place < prefix.shape[1]:
             drawn_B = prefix[:, place].to(lengths_B)
         else:
-            drawn_B = draw((scores_BV / temperature).softmax(1), uniform_BT[:, place])
+            # Dividing by 1 would cost a pass over the vocabulary for nothing.
+            tempered_BV = scores_BV if temperature == 1 else scores_BV / temperature
+            drawn_B = draw(tempered_BV.softmax(1), uniform_BT[:, place])
         live_B = place < lengths_B
         before_B = torch.where(live_B, drawn_B, PADDING)
         tokens_BT[:, place] = before_B
