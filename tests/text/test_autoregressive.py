@@ -15,6 +15,8 @@ from sparring.errors import TrainingError
 from sparring.spaces.label import LabelSpace
 from sparring_text.networks.autoregressive import Autoregressive, Feedback, Relaxation, draw, gumbel
 from sparring_text.networks.lstm import LSTMGenerator
+from sparring_text.networks.relational_memory import RelationalMemoryGenerator
+from sparring_text.networks.transformer import TransformerGenerator
 from sparring_text.spaces import TokenSpace, within
 from sparring_text.tokens import END, PADDING, START
 from tests.text.corpora import SENTENCES, batch_of, lengths_of, space_of
@@ -24,9 +26,12 @@ TINY = space_of(["a b", "b a", "a", "b"], length=4)
 """Two words, and room for three: every sequence can be counted."""
 LABELLED = {"label": LabelSpace(["one", "two"])}
 
-GENERATORS: dict[str, tuple[Callable[..., Any], Mapping[str, Any]]] = {
-    "lstm": (LSTMGenerator, {"width": 16, "embedding_dim": 8}),
-    "lstm, two layers": (LSTMGenerator, {"width": 16, "embedding_dim": 8, "layers": 2, "tied": False}),
+GENERATORS: dict[str, tuple[Callable[..., Any], float, Mapping[str, Any]]] = {
+    "lstm": (LSTMGenerator, 2.5, {"width": 16, "embedding_dim": 8}),
+    "lstm, two layers": (LSTMGenerator, 2.5, {"width": 16, "embedding_dim": 8, "layers": 2, "tied": False}),
+    "memory": (RelationalMemoryGenerator, 2.0, {"slots": 2, "heads": 2, "head_size": 6, "embedding_dim": 8}),
+    "memory, tied": (RelationalMemoryGenerator, 1.2, {"heads": 2, "head_size": 8, "embedding_dim": 8, "tied": True}),
+    "transformer": (TransformerGenerator, 1.2, {"width": 16, "heads": 2, "layers": 2}),
 }
 every_generator = pytest.mark.parametrize("name", GENERATORS)
 
@@ -35,9 +40,9 @@ def rng_at(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def generator(name: str, space: TokenSpace = SPACE, *, sharp: float = 3.0, **options: Any) -> Any:
+def generator(name: str, space: TokenSpace = SPACE, **options: Any) -> Any:
     """Return a network whose weights are large enough for its choices to differ."""
-    target, own = GENERATORS[name]
+    target, sharp, own = GENERATORS[name]
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = target(space, **{"conditions": {}, **own, **options})
@@ -114,7 +119,7 @@ def chi_square(drawn: Tensor, expected: dict[tuple[int, ...], float]) -> tuple[f
 @every_generator
 @pytest.mark.parametrize("how", ["sample", "relax"])
 def test_frequencies_match_the_probabilities(name: str, how: str) -> None:
-    network = generator(name, TINY, sharp=2.0, conditions=LABELLED).eval()
+    network = generator(name, TINY, conditions=LABELLED).eval()
     expected = every_sequence(network, 1)
     assert sum(expected.values()) == pytest.approx(1.0, abs=1e-5)
     assert max(abs(expected[row] - share) for row, share in every_sequence(network, 0).items()) > 1e-3

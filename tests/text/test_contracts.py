@@ -93,6 +93,26 @@ class TestLabelledLSTM(TestLSTM):
     conditions: Mapping[str, Space] | None = LABELLED
 
 
+class TestRelationalMemory(SequenceGeneratorContract):
+    plugin, name, data = plugin, "text/relational-memory", DATA
+    options: Mapping[str, Any] = {"slots": 2, "heads": 2, "head_size": 8, "embedding_dim": 8}
+
+
+class TestLabelledRelationalMemory(TestRelationalMemory):
+    options: Mapping[str, Any] = {**TestRelationalMemory.options, "tied": True, "relaxation": "straight-through"}
+    conditions: Mapping[str, Space] | None = LABELLED
+
+
+class TestTransformer(SequenceGeneratorContract):
+    plugin, name, data = plugin, "text/transformer", DATA
+    options: Mapping[str, Any] = {"width": 16, "heads": 2}
+
+
+class TestLabelledTransformer(TestTransformer):
+    options: Mapping[str, Any] = {**TestTransformer.options, "dropout": 0.1, "feedback": "soft"}
+    conditions: Mapping[str, Space] | None = LABELLED
+
+
 class OneHotRows(DiscriminatorContract):
     """On one-hot rows, as the adversarial objective hands them over."""
 
@@ -109,6 +129,24 @@ class TestCNN(OneHotRows):
 
 class TestCNNOfSeveralRepresentations(TestCNN):
     options: Mapping[str, Any] = {**TestCNN.options, "representations": 4}
+    conditions: Mapping[str, Space] | None = LABELLED
+
+
+class TestTokenLSTM(OneHotRows):
+    plugin, name, data = plugin, "text/token-lstm", DATA
+    options: Mapping[str, Any] = {"width": 16, "embedding_dim": 8, "layers": 2, "dropout": 0.1}
+
+
+class TestLabelledTokenLSTM(TestTokenLSTM):
+    conditions: Mapping[str, Space] | None = LABELLED
+
+
+class TestTokenTransformer(OneHotRows):
+    plugin, name, data = plugin, "text/token-transformer", DATA
+    options: Mapping[str, Any] = {"width": 16, "heads": 2, "dropout": 0.1}
+
+
+class TestLabelledTokenTransformer(TestTokenTransformer):
     conditions: Mapping[str, Space] | None = LABELLED
 
 

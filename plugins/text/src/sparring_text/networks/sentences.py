@@ -1,14 +1,18 @@
 """How critics read sentences, as tokens or as rows over the vocabulary.
 
-Letters in names of tensors: B rows of the batch, T positions, V tokens of the vocabulary, E values of an embedding.
+Letters in names of tensors: B rows of the batch, T positions, V tokens of the vocabulary, E values of an embedding, F
+features of a position.
 """
 
 from __future__ import annotations
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 from torch.nn import functional
 
 from sparring.errors import TrainingError
+from sparring.interfaces.data import Condition
+from sparring_text.networks.conditioning import fit_label
 
 
 def embed(sample: Tensor, table_VE: Tensor) -> Tensor:
@@ -31,3 +35,15 @@ def places(place_TE: Tensor, sample: Tensor, network: str) -> Tensor:
             remedy="build it for the space that the sentences are of",
         )
     return place_TE[: sample.shape[1]]
+
+
+def dense_logits(
+    hidden_BTF: Tensor, head: nn.Linear, label: nn.Embedding | None, condition: Condition, counts_BT: Tensor
+) -> Tensor:
+    """Return an opinion of each beginning of a sentence ``(B, T)``, from features ``(B, T, F)``; 0 past the end.
+
+    A loss averages over all positions. There a zero is a constant, without a gradient: padding teaches nothing, and a
+    sentence weighs as much as it has tokens.
+    """
+    logits_BT = head(hidden_BTF).squeeze(2) + fit_label(hidden_BTF, label, condition)
+    return torch.where(counts_BT, logits_BT, 0.0)
