@@ -10,17 +10,19 @@ from torch import Tensor
 from torch.nn.functional import one_hot, pad
 
 from sparring.errors import DataError, TrainingError
+from sparring.spaces.label import LabelSpace
 from sparring.spaces.point import PointSpace
 from sparring_text.networks.cnn import SLOPE, CNNDiscriminator
 from tests.text.corpora import SENTENCES, batch_of, space_of
 
 SPACE = space_of(length=10)
+LABELLED = {"label": LabelSpace(["one", "two"])}
 
 
 def cnn(**options: object) -> CNNDiscriminator:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return CNNDiscriminator(SPACE, **{"embedding_dim": 6, "filters": 5, **options})  # type: ignore[arg-type]
+        return CNNDiscriminator(SPACE, **{"conditions": {}, "embedding_dim": 6, "filters": 5, **options})  # type: ignore[arg-type]
 
 
 def judged(network: CNNDiscriminator, sample: Tensor, lengths: Tensor | None) -> Tensor:
@@ -119,11 +121,42 @@ def test_dropout_is_for_training_only() -> None:
         assert torch.equal(*found) == same
 
 
+def test_representations_are_judged_apart_by_the_same_filters() -> None:
+    """Each opinion is that of a critic of one representation, which has its share of the embedding's values."""
+    network, batch = cnn(representations=3), batch_of(SPACE, SENTENCES[:8])
+    critique = network(rows_of(batch.sample), {}, batch.lengths)
+    assert critique.logits[0].shape == (8, 3)
+    assert [tuple(layer.shape) for layer in critique.features[0]] == [(8, 3, 5)] * 4
+    alone = cnn(embedding_dim=2)
+    for number in range(3):
+        part = slice(2 * number, 2 * number + 2)
+        state = network.state_dict()
+        state |= {name: state[name][:, part] for name in ("embedding.weight", "place")}
+        alone.load_state_dict(state)
+        torch.testing.assert_close(judged(alone, batch.sample, batch.lengths), critique.logits[0][:, number])
+
+
+def test_labels_are_judged_by_projection() -> None:
+    """A label adds the product of its embedding with the features, and nothing else."""
+    label = torch.arange(8) % 2
+    for representations, shape in ((1, (8,)), (3, (8, 3))):
+        network, batch = cnn(conditions=LABELLED, representations=representations), batch_of(SPACE, SENTENCES[:8])
+        (found,), (features,) = network(batch.sample, {"label": label}, batch.lengths)[:2]
+        assert found.shape == shape
+        rows = torch.cat(features, -1)
+        assert network.label is not None
+        chosen = network.label.weight[label]
+        fit = rows @ chosen[..., None] if representations > 1 else (rows * chosen).sum(1)
+        torch.testing.assert_close(found, network.head(rows).squeeze(-1) + fit.view(shape))
+
+
 def test_mistakes_are_explained() -> None:
     with pytest.raises(TrainingError, match="10 positions, and was given 11"):
         cnn()(torch.zeros(1, 11, dtype=torch.long), {}, None)
     with pytest.raises(DataError, match="text/cnn works on text"):
-        CNNDiscriminator(PointSpace())
+        CNNDiscriminator(PointSpace(), {})
+    with pytest.raises(ValueError, match="dealt out to 4 representations"):
+        cnn(representations=4)
     for options in ({"widths": ()}, {"widths": (0, 2)}, {"dropout": 1.0}):
         with pytest.raises(ValueError, match="widths are at least 1"):
             cnn(**options)

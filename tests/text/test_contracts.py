@@ -12,6 +12,8 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from sparring.interfaces.data import Batch
+from sparring.interfaces.space import Space
+from sparring.spaces.label import LabelSpace
 from sparring.testing import (
     DataContract,
     DiscriminatorContract,
@@ -37,6 +39,7 @@ DATA = small(FILE, held_out=0.2)
 TOKENS = DATA.space
 assert isinstance(TOKENS, TokenSpace)
 ORACLE = Oracle(vocabulary=40, length=6, count=300, held_out_count=100)
+LABELLED = {"label": LabelSpace(["one", "two", "three"])}
 
 
 class TestLines(DataContract):
@@ -113,16 +116,65 @@ class TestLSTMOfFixedLength(SequenceGeneratorContract):
     options: Mapping[str, Any] = TestLSTM.options
 
 
-class TestCNN(DiscriminatorContract):
-    """On one-hot rows, as the adversarial objective hands them over."""
+class TestLabelledLSTM(TestLSTM):
+    conditions: Mapping[str, Space] | None = LABELLED
 
-    plugin, name, data = plugin, "text/cnn", DATA
-    options: Mapping[str, Any] = {"embedding_dim": 8, "filters": 8, "dropout": 0.1}
+
+class TestRelationalMemory(SequenceGeneratorContract):
+    plugin, name, data = plugin, "text/relational-memory", DATA
+    options: Mapping[str, Any] = {"slots": 2, "heads": 2, "head_size": 8, "embedding_dim": 8}
+
+
+class TestLabelledRelationalMemory(TestRelationalMemory):
+    options: Mapping[str, Any] = {**TestRelationalMemory.options, "tied": True, "relaxation": "straight-through"}
+    conditions: Mapping[str, Space] | None = LABELLED
+
+
+class TestTransformer(SequenceGeneratorContract):
+    plugin, name, data = plugin, "text/transformer", DATA
+    options: Mapping[str, Any] = {"width": 16, "heads": 2}
+
+
+class TestLabelledTransformer(TestTransformer):
+    options: Mapping[str, Any] = {**TestTransformer.options, "dropout": 0.1, "feedback": "soft"}
+    conditions: Mapping[str, Space] | None = LABELLED
+
+
+class OneHotRows(DiscriminatorContract):
+    """On one-hot rows, as the adversarial objective hands them over."""
 
     def inputs(self, module: Any, rows: int, *, seed: int = 0) -> Batch:
         batch = super().inputs(module, rows, seed=seed)
         assert isinstance(TOKENS, TokenSpace)
         return Batch(one_hot(batch.sample, TOKENS.vocabulary).float(), batch.condition, batch.lengths)
+
+
+class TestCNN(OneHotRows):
+    plugin, name, data = plugin, "text/cnn", DATA
+    options: Mapping[str, Any] = {"embedding_dim": 8, "filters": 8, "dropout": 0.1}
+
+
+class TestCNNOfSeveralRepresentations(TestCNN):
+    options: Mapping[str, Any] = {**TestCNN.options, "representations": 4}
+    conditions: Mapping[str, Space] | None = LABELLED
+
+
+class TestTokenLSTM(OneHotRows):
+    plugin, name, data = plugin, "text/token-lstm", DATA
+    options: Mapping[str, Any] = {"width": 16, "embedding_dim": 8, "layers": 2, "dropout": 0.1}
+
+
+class TestLabelledTokenLSTM(TestTokenLSTM):
+    conditions: Mapping[str, Space] | None = LABELLED
+
+
+class TestTokenTransformer(OneHotRows):
+    plugin, name, data = plugin, "text/token-transformer", DATA
+    options: Mapping[str, Any] = {"width": 16, "heads": 2, "dropout": 0.1}
+
+
+class TestLabelledTokenTransformer(TestTokenTransformer):
+    conditions: Mapping[str, Space] | None = LABELLED
 
 
 class TestBLEU(MetricContract):
@@ -151,7 +203,7 @@ class OracleMetricContract(MetricContract):
 
     def generator(self) -> LSTMGenerator:
         torch.manual_seed(0)
-        return LSTMGenerator(ORACLE.space, 8, 8)
+        return LSTMGenerator(ORACLE.space, {}, 8, 8)
 
 
 class TestOracleNLL(OracleMetricContract):

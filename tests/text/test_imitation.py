@@ -17,7 +17,7 @@ from tests.text.corpora import SENTENCES, batch_of, space_of
 @pytest.mark.parametrize("with_lengths", [True, False])
 def test_it_is_the_loss_of_the_objective_likelihood(with_lengths: bool) -> None:
     space = space_of()
-    network, batch = LSTMGenerator(space, width=8, embedding_dim=8), batch_of(space, SENTENCES[:9])
+    network, batch = LSTMGenerator(space, {}, width=8, embedding_dim=8), batch_of(space, SENTENCES[:9])
     lengths = batch.lengths if with_lengths else None
     objective = Likelihood()
     (wanted,) = objective.terms(

@@ -11,7 +11,26 @@ for kind, name, target, summary in (
     ("data", "oracle", "data.oracle:Oracle", "Sequences of a random LSTM, whose true likelihood is known (SeqGAN)"),
     ("data", "wordnet-examples", "data.wordnet:WordNetExamples", "Short English sentences of WordNet; they ship"),
     ("discriminator", "cnn", "networks.cnn:CNNDiscriminator", "Convolutions of several widths over words (Kim)"),
+    ("discriminator", "token-lstm", "networks.token_lstm:TokenLSTMDiscriminator", "An LSTM that judges at each token"),
+    (
+        "discriminator",
+        "token-transformer",
+        "networks.token_transformer:TokenTransformerDiscriminator",
+        "A transformer that looks back, and judges at each token",
+    ),
     ("generator", "lstm", "networks.lstm:LSTMGenerator", "An LSTM with likelihood, sampling and Gumbel-softmax"),
+    (
+        "generator",
+        "relational-memory",
+        "networks.relational_memory:RelationalMemoryGenerator",
+        "RelGAN's memory of slots that attend to one another",
+    ),
+    (
+        "generator",
+        "transformer",
+        "networks.transformer:TransformerGenerator",
+        "A small transformer that remembers keys and values of what it has read",
+    ),
     ("metric", "bleu", "metrics.bleu:BLEU", "How many n-grams of generated sentences held-out ones have"),
     (
         "metric",
