@@ -9,12 +9,24 @@ for kind, name, target, summary in (
     ("data", "lines", "lines:Lines", "Your own text: a file with one sentence a line"),
     ("data", "wordnet-examples", "wordnet:WordNetExamples", "Short English sentences of WordNet; nothing to download"),
     ("discriminator", "cnn", "networks.cnn:CNNDiscriminator", "Convolutions of several widths over words (Kim)"),
+    (
+        "discriminator",
+        "pretrained-encoder",
+        "networks.encoder:EncoderDiscriminator",
+        "Any Hugging Face encoder of text, frozen or trained",
+    ),
     ("discriminator", "token-lstm", "networks.token_lstm:TokenLSTMDiscriminator", "An LSTM that judges at each token"),
     (
         "discriminator",
         "token-transformer",
         "networks.token_transformer:TokenTransformerDiscriminator",
         "A transformer that looks back, and judges at each token",
+    ),
+    (
+        "generator",
+        "causal-lm",
+        "networks.causal_lm:CausalLMGenerator",
+        "Any Hugging Face causal language model, trained whole or by LoRA",
     ),
     ("generator", "lstm", "networks.lstm:LSTMGenerator", "An LSTM with likelihood, sampling and Gumbel-softmax"),
     (

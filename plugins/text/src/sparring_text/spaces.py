@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
+from tokenizers import decoders
 from torch import Tensor
 
 from sparring.errors import DataError
@@ -35,7 +36,7 @@ class TokenSpace(Space):
         self.shape = (length,)
         self._tokenizer = tokens.load(tokenizer)
         self.vocabulary: int = self._tokenizer.get_vocab_size()
-        self._texts = [self._tokenizer.id_to_token(number) for number in range(self.vocabulary)]
+        self._texts = [self._tokenizer.id_to_token(number) or "" for number in range(self.vocabulary)]
 
     def encode(self, raw: Any) -> Tensor:
         """Turn a sentence, or the path of a file that holds one, into tokens ``(length,)``.
@@ -59,10 +60,20 @@ class TokenSpace(Space):
         """Return each line's tokens with the end, of whatever length."""
         return [[*found.ids, END] for found in self._tokenizer.encode_batch_fast(list(lines))]
 
+    def token(self, number: int) -> str:
+        """Return a token as the tokenizer writes it, such as ``▁cat``."""
+        return self._texts[number]
+
     def decode(self, sample: Tensor) -> str:
         """Turn tokens ``(T,)`` into a sentence, up to the first end."""
+        numbers = sample.tolist()
+        if not isinstance(self._tokenizer.decoder, decoders.Metaspace):
+            # A pretrained model's, which writes spaces and pieces of characters in its own way.
+            counted = numbers[: numbers.index(END)] if END in numbers else numbers
+            written = [number for number in counted if number not in (PADDING, START)]
+            return self._tokenizer.decode(written, skip_special_tokens=False).strip()
         pieces = []
-        for number in sample.tolist():
+        for number in numbers:
             if number == END:
                 break
             if number == UNKNOWN:
