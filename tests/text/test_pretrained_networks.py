@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+import sparring
 from sparring.errors import CheckpointError, DataError, PluginError
 from sparring.spaces.label import LabelSpace
 from sparring.spaces.point import PointSpace
@@ -21,10 +22,10 @@ from sparring.training import checkpoint
 from sparring_text.networks.causal_lm import CausalLMGenerator
 from sparring_text.networks.encoder import EncoderDiscriminator
 from sparring_text.pretrained import import_transformers, load_causal_lm
-from sparring_text.pretrained_tokens import adopted, their_numbers
+from sparring_text.pretrained_tokens import adopted, their_numbers, their_pieces
 from sparring_text.spaces import TokenSpace
 from sparring_text.tokens import END, PADDING, START, UNKNOWN
-from tests.text.corpora import SENTENCES, batch_of, space_of
+from tests.text.corpora import SENTENCES, batch_of, data_of, space_of
 from tests.text.pretrained_models import POSITIONS, write_bert, write_gpt2, write_llama
 
 FILES = TemporaryDirectory()  # removed when the process ends
@@ -236,6 +237,38 @@ def test_rows_are_judged_as_tokens_and_padding_counts_nowhere(sources: dict[str,
     assert judged(network, batch.sample, torch.zeros(6, dtype=torch.long)).isfinite().all()
 
 
+def test_tokens_of_another_kind_are_read_in_pieces(sources: dict[str, str]) -> None:
+    """A word that is one piece is exactly that; another is the mean of its pieces."""
+    source, words = sources["bert"], space_of(length=LENGTH)
+    tokenizer = import_transformers().AutoTokenizer.from_pretrained(source)
+    pieces = their_pieces(words, source)
+    for number, expected in ((words.encode("the")[0], "the"), (words.encode("nobody")[0], "nobody")):
+        assert pieces[int(number)] == tokenizer(expected, add_special_tokens=False).input_ids
+    assert {len(those) for those in pieces} > {1, 2}
+    assert pieces[:4] == [[tokenizer.convert_tokens_to_ids(text)] for text in ("[PAD]", "[CLS]", "[SEP]", "[UNK]")]
+    network = EncoderDiscriminator(words, {}, source).eval()
+    seen: list[Tensor] = []
+    encoder: Any = network.encoder.network  # type: ignore[union-attr]
+    encoder.register_forward_pre_hook(
+        lambda module, positional, named: seen.append(named["inputs_embeds"]), with_kwargs=True
+    )
+    batch = batch_of(words, SENTENCES[:6])
+    network(batch.sample, {}, batch.lengths)
+    weight = encoder.get_input_embeddings().weight
+    for row, tokens in zip(seen[0], batch.sample.tolist(), strict=True):
+        expected_rows = torch.stack([weight[pieces[token]].mean(0) for token in [START, *tokens]])
+        torch.testing.assert_close(row, expected_rows)
+
+
+def test_a_byte_level_model_is_judged_by_an_encoder_of_words(sources: dict[str, str]) -> None:
+    known = space(sources["gpt2"])
+    pieces = their_pieces(known, sources["bert"])
+    assert len(pieces) == known.vocabulary
+    assert all(pieces)
+    network, batch = EncoderDiscriminator(known, {}, sources["bert"]).eval(), batch_of(known, SENTENCES[:6])
+    assert len(set(judged(network, batch.sample, batch.lengths).tolist())) == 6
+
+
 @pytest.mark.parametrize("frozen", [True, False])
 def test_the_encoder_is_trained_only_where_it_is_asked_for(frozen: bool, sources: dict[str, str]) -> None:
     network = critic(sources["bert"], frozen=frozen, conditions=LABELLED).train()
@@ -263,11 +296,48 @@ def test_mistakes_are_explained(sources: dict[str, str], monkeypatch: pytest.Mon
     ):
         with pytest.raises(DataError, match=f"{name} works on text"):
             target(PointSpace(), {}, source)  # type: ignore[operator]
-        with pytest.raises(DataError, match="not those of the pretrained model"):
-            target(space_of(), {}, source)  # type: ignore[operator]
         with pytest.raises(DataError, match="it is no folder here"):
             target(space_of(), {}, "no/such-model")  # type: ignore[operator]
         with pytest.raises(DataError, match=f"reads {POSITIONS} tokens at most"):
             target(TokenSpace(adopted(source), POSITIONS + 1), {}, source)  # type: ignore[operator]
+    with pytest.raises(DataError, match="not those of the pretrained model"):
+        CausalLMGenerator(space_of(), {}, sources["gpt2"])
     with pytest.raises(ValueError, match="lora_rank is -1"):
         generator(sources["gpt2"], lora_rank=-1)
+
+
+def test_a_language_model_contends_with_an_encoder(sources: dict[str, str], tmp_path: Path) -> None:
+    """A whole run: imitation, then the critic, by recipe; its folder alone is enough to write sentences."""
+    stage = {"steps": 2, "batch": 8}
+    recipe: dict[str, Any] = {
+        "schema": 1,
+        "name": "language-model",
+        "summary": "a tiny language model against a tiny encoder",
+        "needs": ["text"],
+        "data": {"use": "given"},
+        "networks": {
+            "generator": {"use": "text/causal-lm", "pretrained": sources["gpt2"], "lora_rank": 2},
+            "discriminator": {"use": "text/pretrained-encoder", "pretrained": sources["bert"], "features": 8},
+        },
+        "stages": [
+            {"name": "imitate", "objective": {"use": "likelihood"}, **stage, "optimizers": {"generator": OPTIMIZER}},
+            {
+                "name": "contend",
+                "objective": {"use": "adversarial", "loss": "relativistic"},
+                **stage,
+                "optimizers": {"generator": OPTIMIZER, "discriminator": OPTIMIZER},
+                "ema": {"generator": 0.9},
+            },
+        ],
+        "checkpoint": {"every": 2},
+    }
+    result = sparring.train(recipe, data=data_of(space(sources["gpt2"])), out=tmp_path / "run")
+    assert result.status == "finished"
+    loaded = sparring.load(tmp_path / "run")
+    assert len(loaded.space.preview(loaded.generate(5, seed=1).sample).splitlines()) == 5
+    kept = checkpoint.read_weights(tmp_path / "run" / "final" / "generator.safetensors")
+    assert all("lora_" in name or name.endswith("fingerprint") for name in kept)
+    assert any("lora_B" in name and bool(value.any()) for name, value in kept.items())
+
+
+OPTIMIZER = {"use": "adam", "lr": 1.0e-2}

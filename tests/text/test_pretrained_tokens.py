@@ -111,6 +111,12 @@ def test_a_smaller_vocabulary_cuts_its_lines_the_same(kind: str, sources: dict[s
         assert small.decode(sample).replace(" ", "") == line.replace(" ", "")
 
 
+def test_a_sentence_is_one_line(sources: dict[str, str]) -> None:
+    """A model of bytes may write line breaks, and signs that would control a terminal."""
+    space = TokenSpace(adopted(sources["gpt2"]), 40)
+    assert space.decode(space.encode("a\n b\x1b[31m\u2028\x85c  d")) == "a b [31m c d"
+
+
 def test_a_space_is_rebuilt_from_plain_values(sources: dict[str, str]) -> None:
     space = TokenSpace(adopted(sources["gpt2"]), 40)
     again = TokenSpace(**space.options())

@@ -1,8 +1,9 @@
 """The tokens of a pretrained model as a space of ours.
 
-A pretrained model knows the tokens of its own tokenizer. Data that one is to read or write take that tokenizer, with
-our four special tokens in front (``adopted``), and a network finds each token of the space in the model's vocabulary by
-its text (``their_numbers``). So padding, start and end are ours everywhere else.
+A pretrained model knows the tokens of its own tokenizer. Data that one is to write take that tokenizer, with our four
+special tokens in front (``adopted``), and a network finds each token of the space in the model's vocabulary by its text
+(``their_numbers``). So padding, start and end are ours everywhere else. A model that only reads can also be shown
+tokens of another kind, each cut into pieces that it knows (``their_pieces``).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from torch import Tensor
 from sparring.errors import DataError
 from sparring_text.pretrained import load_tokenizer
 from sparring_text.spaces import TokenSpace
-from sparring_text.tokens import END, PADDING, SPECIAL, START, UNKNOWN
+from sparring_text.tokens import END, PADDING, SPECIAL, START, UNKNOWN, prepared
 
 IMPOSSIBLE = -1e4  # the log-probability of a special token as a piece of text, for tokenizers that weigh pieces
 
@@ -37,8 +38,7 @@ def their_numbers(space: TokenSpace, source: str) -> tuple[Tensor, bool]:
     """
     tokenizer = load_tokenizer(source)
     theirs = tokenizer.get_vocab()
-    special = _special(tokenizer, source)
-    texts = [space.token(number) for number in range(len(SPECIAL), space.vocabulary)]
+    special, texts = _special(tokenizer, source), _texts(space)
     lacking = [text for text in texts if text not in theirs]
     if lacking:
         raise DataError(
@@ -50,6 +50,35 @@ def their_numbers(space: TokenSpace, source: str) -> tuple[Tensor, bool]:
     numbers = torch.tensor([theirs[text] for text in (*special, *texts)])
     knows = special[UNKNOWN] not in (special[PADDING], special[START], special[END])
     return numbers, knows
+
+
+def their_pieces(space: TokenSpace, source: str) -> list[list[int]]:
+    """Return a pretrained model's numbers of what each of our tokens is to it, at least one.
+
+    Where the model has every token of the space, each is one of its own. Otherwise each is cut by the model's
+    tokenizer, as a text by itself: most words are one piece, rare ones several.
+
+    Args:
+        space: The space.
+        source: The model's folder, or its name on the hub.
+    """
+    tokenizer = load_tokenizer(source)
+    theirs, special = (
+        tokenizer.get_vocab(),
+        [[tokenizer.convert_tokens_to_ids(one)] for one in _special(tokenizer, source)],
+    )
+    texts = _texts(space)
+    if all(text in theirs for text in texts):
+        return special + [[theirs[text]] for text in texts]
+    cut = prepared(tokenizer.backend_tokenizer)
+    # A piece that goes on with a word, as BERT writes it, is read without its sign.
+    written = [space.decode(torch.tensor([len(SPECIAL) + index])).removeprefix("##") for index in range(len(texts))]
+    found = cut.encode_batch(written, add_special_tokens=False)
+    return special + [pieces.ids or special[UNKNOWN] for pieces in found]
+
+
+def _texts(space: TokenSpace) -> list[str]:
+    return [space.token(number) for number in range(len(SPECIAL), space.vocabulary)]
 
 
 def adopted(source: str, lines: Sequence[str] | None = None) -> str:

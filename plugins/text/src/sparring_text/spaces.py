@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -71,7 +72,7 @@ class TokenSpace(Space):
             # A pretrained model's, which writes spaces and pieces of characters in its own way.
             counted = numbers[: numbers.index(END)] if END in numbers else numbers
             written = [number for number in counted if number not in (PADDING, START)]
-            return self._tokenizer.decode(written, skip_special_tokens=False).strip()
+            return _one_line(self._tokenizer.decode(written, skip_special_tokens=False))
         pieces = []
         for number in numbers:
             if number == END:
@@ -119,6 +120,12 @@ def within(lengths: Tensor | None, sequences: Tensor) -> Tensor:
     if lengths is None:
         return place.ge(0).expand(sequences.shape[:2])
     return place < lengths[:, None]
+
+
+def _one_line(text: str) -> str:
+    """Put one space in the place of blanks, breaks of lines and signs that control a terminal."""
+    plain = (" " if unicodedata.category(sign) == "Cc" else sign for sign in text)
+    return " ".join("".join(plain).split())
 
 
 def _read(path: Path) -> str:

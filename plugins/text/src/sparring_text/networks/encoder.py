@@ -1,7 +1,7 @@
 """A critic that judges sentences by what a pretrained encoder sees in them.
 
-Letters in names of tensors: B rows of the batch, T positions, V tokens of our vocabulary, E values of a token's
-embedding, W values that the encoder gives of a position, F features of the head.
+Letters in names of tensors: B rows of the batch, T positions, V tokens of our vocabulary, P pieces that they are
+to the encoder, E values of a token's embedding, W values that the encoder gives of a position, F features of the head.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sparring.networks.frozen import Frozen
 from sparring_text.networks.conditioning import fit_label, label_embedding
 from sparring_text.networks.sentences import embed
 from sparring_text.pretrained import check_room, fingerprint, load_encoder
-from sparring_text.pretrained_tokens import their_numbers
+from sparring_text.pretrained_tokens import their_pieces
 from sparring_text.spaces import token_space, within
 from sparring_text.tokens import START
 
@@ -31,11 +31,12 @@ SLOPE = 0.2  # of LeakyReLU below zero
 class EncoderDiscriminator(Discriminator):
     """Judge sentences by the mean of what an encoder of the Hugging Face hub, such as BERT, gives of their tokens.
 
-    The data's tokens must be those of the encoder. It reads tokens ``(B, T)``, or one-hot or relaxed rows
-    ``(B, T, V)``, of which it sees the mean embedding. On the mean over positions (Reimers and Gurevych 2019,
-    arXiv:1908.10084) stands a small head of two layers, which is trained. Frozen, the encoder stays as it was
-    pretrained, and is not written into checkpoints, only its hash. A class label enters by projection (Miyato and
-    Koyama 2018).
+    It reads tokens ``(B, T)``, or one-hot or relaxed rows ``(B, T, V)``, of which it sees the mean embedding. Where the
+    data's tokens are not the encoder's own, it sees in the place of each the mean embedding of the pieces into which it
+    cuts the token: of most words that is one, and of others less than it would see in a text. On the mean over
+    positions (Reimers and Gurevych 2019, arXiv:1908.10084) stands a small head of two layers, which is trained. Frozen,
+    the encoder stays as it was pretrained, and is not written into checkpoints, only its hash. A class label enters by
+    projection (Miyato and Koyama 2018).
 
     Args:
         space: The sentences' space: ``(T,)`` tokens.
@@ -55,11 +56,16 @@ class EncoderDiscriminator(Discriminator):
     ) -> None:
         super().__init__()
         known = token_space(space, NAME)
-        theirs, _ = their_numbers(known, pretrained)
+        pieces = their_pieces(known, pretrained)
         model = load_encoder(pretrained)
         check_room(model, known.length + 1, pretrained)
-        self.theirs: Tensor
-        self.register_buffer("theirs", theirs, persistent=False)
+        count_V = torch.tensor([len(those) for those in pieces])
+        self.pieces: Tensor
+        self.owner: Tensor
+        self.share: Tensor
+        self.register_buffer("pieces", torch.tensor([piece for those in pieces for piece in those]), persistent=False)
+        self.register_buffer("owner", torch.arange(len(pieces)).repeat_interleave(count_V), persistent=False)
+        self.register_buffer("share", 1 / count_V[:, None], persistent=False)
         self.encoder: nn.Module = Frozen[nn.Module](model, fingerprint(model)) if frozen else model
         self.hidden, self.head = nn.Linear(model.config.hidden_size, features), nn.Linear(features, 1)
         self.label = label_embedding(conditions, features, NAME)
@@ -67,7 +73,9 @@ class EncoderDiscriminator(Discriminator):
     def forward(self, sample: Tensor, condition: Condition, lengths: Tensor | None = None) -> Critique:
         """Judge ``(B, T, V)`` rows or ``(B, T)`` tokens: logits ``(B,)``; features are the mean and the head's own."""
         network: Any = self.encoder.network if isinstance(self.encoder, Frozen) else self.encoder
-        table_VE = network.get_input_embeddings()(self.theirs)
+        pieces_PE = network.get_input_embeddings()(self.pieces)
+        sums_VE = pieces_PE.new_zeros(len(self.share), pieces_PE.shape[1]).index_add(0, self.owner, pieces_PE)
+        table_VE = sums_VE * self.share
         embedded_BTE = functional.pad(embed(sample, table_VE), (0, 0, 1, 0))
         # The encoder was pretrained on texts that begin with its own start; the end is a token of ours already.
         embedded_BTE[:, 0] = table_VE[START]
