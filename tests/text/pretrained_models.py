@@ -92,6 +92,7 @@ def write_bert(folder: Path) -> str:
         SENTENCES,
         trainers.WordPieceTrainer(vocab_size=90, special_tokens=[*special.values(), "[MASK]"], show_progress=False),
     )
+    tokenizer.enable_padding(length=32)  # as tokenizers of sentence encoders have it
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", special_tokens=[(text, tokenizer.token_to_id(text)) for text in ("[CLS]", "[SEP]")]
     )

@@ -38,6 +38,7 @@ def plain(source: str) -> Any:
     """Return the model's own tokenizer, reading special words in a text as text, as ours does."""
     tokenizer = load_tokenizer(source).backend_tokenizer
     tokenizer.encode_special_tokens = True
+    tokenizer.no_padding()
     return tokenizer
 
 

@@ -71,6 +71,8 @@ def their_pieces(space: TokenSpace, source: str) -> list[list[int]]:
     if all(text in theirs for text in texts):
         return special + [[theirs[text]] for text in texts]
     cut = prepared(tokenizer.backend_tokenizer)
+    cut.no_padding()  # some tokenizers come with it, to a fixed length
+    cut.no_truncation()
     # A piece that goes on with a word, as BERT writes it, is read without its sign.
     written = [space.decode(torch.tensor([len(SPECIAL) + index])).removeprefix("##") for index in range(len(texts))]
     found = cut.encode_batch(written, add_special_tokens=False)
