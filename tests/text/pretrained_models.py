@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -31,6 +33,16 @@ LLAMA = {
     "num_key_value_heads": 1,
     "max_position_embeddings": POSITIONS,
 }
+
+
+FILES = TemporaryDirectory()  # removed when the process ends
+
+
+@cache
+def source(kind: str) -> str:
+    """Return the folder of a model that every test of a process shares: gpt2, llama, bert or unigram."""
+    writers = {"gpt2": write_gpt2, "llama": write_llama, "bert": write_bert, "unigram": write_unigram_tokenizer}
+    return writers[kind](Path(FILES.name) / kind)
 
 
 def write_gpt2(folder: Path) -> str:
