@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from sparring.errors import TrainingError
 from sparring.interfaces.space import Space
 from sparring.spaces.label import LabelSpace
+from sparring_text.networks import autoregressive
 from sparring_text.networks.autoregressive import Autoregressive, Feedback, Relaxation, draw, gumbel
 from sparring_text.networks.causal_lm import CausalLMGenerator
 from sparring_text.networks.lstm import LSTMGenerator
@@ -188,6 +189,20 @@ def test_prefixes_and_shorter_samples(name: str) -> None:
     for wrong in (torch.zeros(3, 2), torch.zeros(2, 9), torch.zeros(2)):
         with pytest.raises(TrainingError, match="a prefix of shape"):
             network.sample(2, {}, rng=rng_at(0), prefix=wrong)
+
+
+@pytest.mark.parametrize("temperature", [0.7, 1.0])
+def test_drawing_in_parts_draws_the_same(temperature: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows are drawn a few at a time where a processor's cache holds no more: to the last bit, the same."""
+    network, prefix = generator("lstm").eval(), torch.full((50, 1), 7)
+    made = []
+    for cached in (2**19, 3 * SPACE.vocabulary, 1):
+        monkeypatch.setattr(autoregressive, "CACHED", cached)
+        with torch.no_grad():
+            made.append(network.sample(50, {}, rng=rng_at(0), prefix=prefix, temperature=temperature))
+    for other in made[1:]:
+        assert torch.equal(other.sample, made[0].sample)
+        assert torch.equal(other.extras["log_probs"], made[0].extras["log_probs"])
 
 
 def test_temperatures_are_above_zero() -> None:

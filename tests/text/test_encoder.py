@@ -87,7 +87,7 @@ def test_tokens_of_another_kind_are_read_in_pieces() -> None:
     assert pieces[:4] == [[tokenizer.convert_tokens_to_ids(text)] for text in ("[PAD]", "[CLS]", "[SEP]", "[UNK]")]
     network = EncoderDiscriminator(words, {}, source("bert")).eval()
     seen: list[Tensor] = []
-    encoder: Any = network.encoder.network  # type: ignore[union-attr]
+    encoder: Any = network.encoder.network
     encoder.register_forward_pre_hook(
         lambda module, positional, named: seen.append(named["inputs_embeds"]), with_kwargs=True
     )
@@ -116,7 +116,7 @@ def test_the_encoder_is_trained_only_where_it_is_asked_for(frozen: bool) -> None
     saved = {name.split(".")[0] for name in network.state_dict()}
     assert saved == names | {"encoder"}
     assert ("encoder.fingerprint" in network.state_dict()) == frozen
-    encoder: Any = network.encoder.network if frozen else network.encoder  # type: ignore[union-attr]
+    encoder: Any = network.encoder.network if frozen else network.encoder
     before = copy.deepcopy(encoder.state_dict())
     batch = batch_of(space("bert"), SENTENCES[:6])
     judged(network, batch.sample, batch.lengths, label=torch.arange(6) % 2).sum().backward()
