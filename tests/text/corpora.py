@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from sparring.data.memory import MemoryData
 from sparring.interfaces.data import Batch, Data
 from sparring_text.data.lines import Lines
 from sparring_text.spaces import TokenSpace
@@ -52,6 +53,13 @@ def batch_of(space: TokenSpace, sentences: Sequence[str]) -> Batch:
     """Return sentences as a batch of tokens with lengths."""
     rows = torch.stack([space.encode(sentence) for sentence in sentences])
     return Batch(rows, {}, lengths_of(rows))
+
+
+def data_of(space: TokenSpace, sentences: Sequence[str] = SENTENCES) -> Data:
+    """Return sentences as data of a space, a fifth of them held out."""
+    batch = batch_of(space, sentences)
+    held_out = {"test": torch.arange(len(batch) * 4 // 5, len(batch))}
+    return MemoryData(space, batch.sample, lengths=batch.lengths, held_out=held_out)
 
 
 def lengths_of(rows: Tensor) -> Tensor:

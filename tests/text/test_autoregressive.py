@@ -3,28 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor
+from torch import Tensor, nn
 
 from sparring.errors import TrainingError
+from sparring.interfaces.space import Space
 from sparring.spaces.label import LabelSpace
+from sparring_text.networks import autoregressive
 from sparring_text.networks.autoregressive import Autoregressive, Feedback, Relaxation, draw, gumbel
+from sparring_text.networks.causal_lm import CausalLMGenerator
 from sparring_text.networks.lstm import LSTMGenerator
 from sparring_text.networks.relational_memory import RelationalMemoryGenerator
 from sparring_text.networks.transformer import TransformerGenerator
 from sparring_text.spaces import TokenSpace, within
 from sparring_text.tokens import END, PADDING, START
 from tests.text.corpora import SENTENCES, batch_of, lengths_of, space_of
+from tests.text.pretrained_models import write_model_of
 
 SPACE = space_of(length=8)
 TINY = space_of(["a b", "b a", "a", "b"], length=4)
 """Two words, and room for three: every sequence can be counted."""
 LABELLED = {"label": LabelSpace(["one", "two"])}
+
+FILES = TemporaryDirectory()  # removed when the process ends
+
+
+def causal_lm(space: TokenSpace, conditions: Mapping[str, Space], *, kind: str, **options: Any) -> CausalLMGenerator:
+    """Return a tiny model with random weights; what is to be 0 before training is not."""
+    folder = Path(FILES.name) / f"{kind}-{space.vocabulary}"
+    source = str(folder) if folder.exists() else write_model_of(space, folder, kind)
+    network = CausalLMGenerator(space, conditions, source, **options)
+    for name, value in network.named_parameters():
+        if name.startswith("label") or "lora_B" in name:
+            nn.init.normal_(value, std=0.5)
+    return network
+
 
 GENERATORS: dict[str, tuple[Callable[..., Any], float, Mapping[str, Any]]] = {
     "lstm": (LSTMGenerator, 2.5, {"width": 16, "embedding_dim": 8}),
@@ -32,6 +52,9 @@ GENERATORS: dict[str, tuple[Callable[..., Any], float, Mapping[str, Any]]] = {
     "memory": (RelationalMemoryGenerator, 2.0, {"slots": 2, "heads": 2, "head_size": 6, "embedding_dim": 8}),
     "memory, tied": (RelationalMemoryGenerator, 1.2, {"heads": 2, "head_size": 8, "embedding_dim": 8, "tied": True}),
     "transformer": (TransformerGenerator, 1.2, {"width": 16, "heads": 2, "layers": 2}),
+    "gpt2": (causal_lm, 1.0, {"kind": "GPT2"}),
+    "llama": (causal_lm, 1.0, {"kind": "Llama"}),
+    "gpt2, lora": (causal_lm, 1.0, {"kind": "GPT2", "lora_rank": 2}),
 }
 every_generator = pytest.mark.parametrize("name", GENERATORS)
 
@@ -168,6 +191,20 @@ def test_prefixes_and_shorter_samples(name: str) -> None:
             network.sample(2, {}, rng=rng_at(0), prefix=wrong)
 
 
+@pytest.mark.parametrize("temperature", [0.7, 1.0])
+def test_drawing_in_parts_draws_the_same(temperature: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows are drawn a few at a time where a processor's cache holds no more: to the last bit, the same."""
+    network, prefix = generator("lstm").eval(), torch.full((50, 1), 7)
+    made = []
+    for cached in (2**19, 3 * SPACE.vocabulary, 1):
+        monkeypatch.setattr(autoregressive, "CACHED", cached)
+        with torch.no_grad():
+            made.append(network.sample(50, {}, rng=rng_at(0), prefix=prefix, temperature=temperature))
+    for other in made[1:]:
+        assert torch.equal(other.sample, made[0].sample)
+        assert torch.equal(other.extras["log_probs"], made[0].extras["log_probs"])
+
+
 def test_temperatures_are_above_zero() -> None:
     for action in ("sample", "relax"):
         with pytest.raises(TrainingError, match=r"temperature of 0\.0"):
@@ -302,10 +339,10 @@ def test_the_softmax_gradient_of_feedback_is_right(name: str) -> None:
     place = divmod(int(parameter.grad.abs().argmax()), parameter.shape[1])
     with torch.no_grad():
         found = []
-        for shift in (1e-5, -2e-5):
+        for shift in (1e-4, -2e-4):
             parameter[place] += shift
             found.append(float(value()))
-    assert float(parameter.grad[place]) == pytest.approx((found[0] - found[1]) / 2e-5, rel=1e-3)
+    assert float(parameter.grad[place]) == pytest.approx((found[0] - found[1]) / 2e-4, rel=3e-3)
 
 
 @every_generator

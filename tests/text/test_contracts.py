@@ -28,13 +28,16 @@ from sparring_text import plugin
 from sparring_text.data.grammar import Grammar
 from sparring_text.data.oracle import Oracle
 from sparring_text.networks.lstm import LSTMGenerator
+from sparring_text.pretrained_tokens import adopted
 from sparring_text.spaces import TokenSpace
-from tests.text.corpora import SENTENCES, batch_of, everything, small, space_of, write
+from tests.text.corpora import SENTENCES, batch_of, data_of, everything, small, space_of, write
+from tests.text.pretrained_models import write_bert, write_gpt2
 
 torch.set_num_threads(1)
 
 FILES = TemporaryDirectory()  # removed when the process ends
 FILE = write(Path(FILES.name) / "sentences.txt")
+GPT2, BERT = write_gpt2(Path(FILES.name) / "gpt2"), write_bert(Path(FILES.name) / "bert")
 DATA = small(FILE, held_out=0.2)
 TOKENS = DATA.space
 assert isinstance(TOKENS, TokenSpace)
@@ -140,13 +143,23 @@ class TestLabelledTransformer(TestTransformer):
     conditions: Mapping[str, Space] | None = LABELLED
 
 
+class TestCausalLM(SequenceGeneratorContract):
+    plugin, name, data = plugin, "text/causal-lm", data_of(TokenSpace(adopted(GPT2), 16))
+    options: Mapping[str, Any] = {"pretrained": GPT2}
+
+
+class TestLabelledCausalLMWithLoRA(TestCausalLM):
+    options: Mapping[str, Any] = {"pretrained": GPT2, "lora_rank": 2, "relaxation": "soft"}
+    conditions: Mapping[str, Space] | None = LABELLED
+
+
 class OneHotRows(DiscriminatorContract):
     """On one-hot rows, as the adversarial objective hands them over."""
 
     def inputs(self, module: Any, rows: int, *, seed: int = 0) -> Batch:
         batch = super().inputs(module, rows, seed=seed)
-        assert isinstance(TOKENS, TokenSpace)
-        return Batch(one_hot(batch.sample, TOKENS.vocabulary).float(), batch.condition, batch.lengths)
+        assert isinstance(self.materials.space, TokenSpace)
+        return Batch(one_hot(batch.sample, self.materials.space.vocabulary).float(), batch.condition, batch.lengths)
 
 
 class TestCNN(OneHotRows):
@@ -175,6 +188,17 @@ class TestTokenTransformer(OneHotRows):
 
 class TestLabelledTokenTransformer(TestTokenTransformer):
     conditions: Mapping[str, Space] | None = LABELLED
+
+
+class TestPretrainedEncoder(OneHotRows):
+    plugin, name, data = plugin, "text/pretrained-encoder", data_of(TokenSpace(adopted(BERT), 20))
+    options: Mapping[str, Any] = {"pretrained": BERT, "features": 16}
+    conditions: Mapping[str, Space] | None = LABELLED
+
+
+class TestTrainedEncoder(TestPretrainedEncoder):
+    options: Mapping[str, Any] = {**TestPretrainedEncoder.options, "frozen": False}
+    conditions: Mapping[str, Space] | None = None
 
 
 class TestBLEU(MetricContract):

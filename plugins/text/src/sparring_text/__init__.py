@@ -11,12 +11,24 @@ for kind, name, target, summary in (
     ("data", "oracle", "data.oracle:Oracle", "Sequences of a random LSTM, whose true likelihood is known (SeqGAN)"),
     ("data", "wordnet-examples", "data.wordnet:WordNetExamples", "Short English sentences of WordNet; they ship"),
     ("discriminator", "cnn", "networks.cnn:CNNDiscriminator", "Convolutions of several widths over words (Kim)"),
+    (
+        "discriminator",
+        "pretrained-encoder",
+        "networks.encoder:EncoderDiscriminator",
+        "Any Hugging Face encoder of text, frozen or trained",
+    ),
     ("discriminator", "token-lstm", "networks.token_lstm:TokenLSTMDiscriminator", "An LSTM that judges at each token"),
     (
         "discriminator",
         "token-transformer",
         "networks.token_transformer:TokenTransformerDiscriminator",
         "A transformer that looks back, and judges at each token",
+    ),
+    (
+        "generator",
+        "causal-lm",
+        "networks.causal_lm:CausalLMGenerator",
+        "Any Hugging Face causal language model, trained whole or by LoRA",
     ),
     ("generator", "lstm", "networks.lstm:LSTMGenerator", "An LSTM with likelihood, sampling and Gumbel-softmax"),
     (

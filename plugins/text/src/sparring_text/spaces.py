@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
+from tokenizers import decoders
 from torch import Tensor
 
 from sparring.errors import DataError
@@ -40,7 +42,7 @@ class TokenSpace(Space):
         self.shape = (length,)
         self._tokenizer = tokens.load(tokenizer)
         self.vocabulary: int = self._tokenizer.get_vocab_size()
-        self._texts = [self._tokenizer.id_to_token(number) for number in range(self.vocabulary)]
+        self._texts = [self._tokenizer.id_to_token(number) or "" for number in range(self.vocabulary)]
 
     def encode(self, raw: Any) -> Tensor:
         """Turn a sentence, or the path of a file that holds one, into tokens ``(length,)``.
@@ -72,10 +74,20 @@ class TokenSpace(Space):
         end = [END] if self.ends else []
         return [found.ids + end for found in self._tokenizer.encode_batch_fast(list(lines))]
 
+    def token(self, number: int) -> str:
+        """Return a token as the tokenizer writes it, such as ``▁cat``."""
+        return self._texts[number]
+
     def decode(self, sample: Tensor) -> str:
         """Turn tokens ``(T,)`` into a sentence, up to the first end."""
+        numbers = sample.tolist()
+        if not isinstance(self._tokenizer.decoder, decoders.Metaspace):
+            # A pretrained model's, which writes spaces and pieces of characters in its own way.
+            counted = numbers[: numbers.index(END)] if END in numbers else numbers
+            written = [number for number in counted if number not in (PADDING, START)]
+            return _one_line(self._tokenizer.decode(written, skip_special_tokens=False))
         pieces = []
-        for number in sample.tolist():
+        for number in numbers:
             if number == END:
                 break
             if number == UNKNOWN:
@@ -121,6 +133,12 @@ def within(lengths: Tensor | None, sequences: Tensor) -> Tensor:
     if lengths is None:
         return place.ge(0).expand(sequences.shape[:2])
     return place < lengths[:, None]
+
+
+def _one_line(text: str) -> str:
+    """Put one space in the place of blanks, breaks of lines and signs that control a terminal."""
+    plain = (" " if unicodedata.category(sign) == "Cc" else sign for sign in text)
+    return " ".join("".join(plain).split())
 
 
 def _read(path: Path) -> str:

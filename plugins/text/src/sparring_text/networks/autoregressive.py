@@ -24,6 +24,7 @@ from sparring_text.spaces import TokenSpace, within
 from sparring_text.tokens import END, PADDING, START
 
 NEVER = -1e9  # a score whose probability is 0, and which stays finite where it is multiplied by 0
+CACHED = 2**19  # scores that fit a processor's cache beside what is made of them
 SMALLEST = 1e-9  # of what a logarithm is taken of: at 0 it would be infinite
 
 State = tuple[Tensor, ...]
@@ -108,21 +109,33 @@ def sample(
     for place in range(length):
         before_BE = functional.embedding(before_B, table_VE)
         scores_BV, state = network.step(before_BE if label_BE is None else before_BE + label_BE, state)
-        if prefix is not None and place < prefix.shape[1]:
-            drawn_B = prefix[:, place].to(lengths_B)
-        else:
-            # Dividing by 1 would cost a pass over the vocabulary for nothing.
-            tempered_BV = scores_BV if temperature == 1 else scores_BV / temperature
-            drawn_B = draw(tempered_BV.softmax(1), uniform_BT[:, place])
+        given_B = None if prefix is None or place >= prefix.shape[1] else prefix[:, place].to(lengths_B)
+        drawn_B, chosen_B = _choose(scores_BV, uniform_BT[:, place], temperature, given_B)
         live_B = place < lengths_B
         before_B = torch.where(live_B, drawn_B, PADDING)
         tokens_BT[:, place] = before_B
-        chosen_B = scores_BV.gather(1, drawn_B[:, None]).squeeze(1) - scores_BV.logsumexp(1)
         log_probs_BT[:, place] = torch.where(live_B, chosen_B, 0.0).to(log_probs_BT.dtype)
         lengths_B = torch.where(live_B & (drawn_B == END), place + 1, lengths_B)
         if bool((lengths_B <= place + 1).all()):
             break  # the rest is padding already
     return Generated(tokens_BT, lengths_B, {"log_probs": log_probs_BT})
+
+
+def _choose(scores_BV: Tensor, uniform_B: Tensor, temperature: float, given_B: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return drawn tokens ``(B,)``, or those given, and their log-probabilities at temperature 1."""
+    rows, part = len(scores_BV), max(1, CACHED // scores_BV.shape[1])
+    if scores_BV.device.type == "cpu" and rows > part:
+        # Each of these passes over the vocabulary waits for memory, where the scores of all rows do not fit a cache.
+        found = [
+            _choose(scores_BV[each], uniform_B[each], temperature, None if given_B is None else given_B[each])
+            for each in (slice(start, start + part) for start in range(0, rows, part))
+        ]
+        return torch.cat([drawn_B for drawn_B, _ in found]), torch.cat([chosen_B for _, chosen_B in found])
+    if given_B is None:
+        # Dividing by 1 would cost a pass for nothing.
+        tempered_BV = scores_BV if temperature == 1 else scores_BV / temperature
+        given_B = draw(tempered_BV.softmax(1), uniform_B)
+    return given_B, scores_BV.gather(1, given_B[:, None]).squeeze(1) - scores_BV.logsumexp(1)
 
 
 def relax(

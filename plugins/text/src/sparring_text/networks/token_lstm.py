@@ -7,6 +7,7 @@ embedding, W values of the hidden state.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -63,7 +64,7 @@ class TokenLSTMDiscriminator(Discriminator):
         embedded_BTE = self.dropout(embed(sample, self.embedding.weight))
         # A penalty differentiates twice, which cuDNN's LSTM cannot; torch's own is slower, and is used for that alone.
         penalised = sample.requires_grad and self.head.weight.requires_grad
-        with torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled and not penalised):
+        with torch.backends.cudnn.flags(enabled=False) if penalised else nullcontext():
             hidden_BTW, _ = self.recurrence(embedded_BTE)
         counts_BT = within(lengths, sample)
         hidden_BTW = torch.where(counts_BT[..., None], hidden_BTW, 0.0)
