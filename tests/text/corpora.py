@@ -9,6 +9,10 @@ import torch
 from torch import Tensor
 
 from sparring.interfaces.data import Batch, Data
+from sparring.interfaces.generator import SequenceGenerator
+from sparring.interfaces.space import Space
+from sparring.plugins.options import ComponentSpec
+from sparring.plugins.registry import Registry
 from sparring_text.data.lines import Lines
 from sparring_text.spaces import TokenSpace
 from sparring_text.tokens import train
@@ -57,3 +61,11 @@ def batch_of(space: TokenSpace, sentences: Sequence[str]) -> Batch:
 def lengths_of(rows: Tensor) -> Tensor:
     """Return how many positions of padded rows ``(B, T)`` count."""
     return rows.ne(0).sum(1)
+
+
+def lstm(space: Space, **options: object) -> SequenceGenerator:
+    """Return a small generator as a run builds it."""
+    spec = ComponentSpec.model_validate({"use": "text/lstm", "width": 8, "embedding_dim": 8, **options})
+    found = Registry().build("generator", spec, "generator", space=space, conditions={})
+    assert isinstance(found, SequenceGenerator)
+    return found

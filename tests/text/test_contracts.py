@@ -12,9 +12,11 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from sparring.interfaces.data import Batch
+from sparring.interfaces.generator import SequenceGenerator
 from sparring.testing import (
     DataContract,
     DiscriminatorContract,
+    EncoderContract,
     MetricContract,
     SequenceGeneratorContract,
     SpaceContract,
@@ -25,9 +27,9 @@ from sparring.testing import (
 from sparring_text import plugin
 from sparring_text.data.grammar import Grammar
 from sparring_text.data.oracle import Oracle
-from sparring_text.networks.lstm import LSTMGenerator
 from sparring_text.spaces import TokenSpace
-from tests.text.corpora import SENTENCES, batch_of, everything, small, space_of, write
+from tests.text.corpora import SENTENCES, batch_of, everything, lstm, small, space_of, write
+from tests.text.pretrained import causal_model, sentence_encoder, static_embeddings
 
 torch.set_num_threads(1)
 
@@ -140,6 +142,38 @@ class TestNGrams(MetricContract):
     plugin, name, data = plugin, "text/ngrams", DATA
 
 
+class TestDistinct(MetricContract):
+    plugin, name, data = plugin, "text/distinct", DATA
+    expected_failures: ClassVar[Mapping[str, str]] = {
+        "test_real_samples_score_better_than_noise": "words at random are the most varied of all",
+    }
+
+
+class TestPerplexity(MetricContract):
+    plugin, name, data, rows = plugin, "text/perplexity", DATA, 64
+    options: Mapping[str, Any] = {"model": causal_model()}
+
+
+class TestReversePerplexity(MetricContract):
+    plugin, name, data, rows = plugin, "text/reverse-perplexity", DATA, 64
+    options: Mapping[str, Any] = {"steps": 20}
+
+
+class TestLanguageModelEncoder(EncoderContract):
+    plugin, name, data = plugin, "text/language-model", DATA
+    options: Mapping[str, Any] = {"steps": 5}
+
+
+class TestStaticEmbeddings(EncoderContract):
+    plugin, name, data = plugin, "text/static-embeddings", DATA
+    options: Mapping[str, Any] = {"path": static_embeddings()}
+
+
+class TestSentenceEncoder(EncoderContract):
+    plugin, name, data = plugin, "text/sentence-encoder", DATA
+    options: Mapping[str, Any] = {"model": sentence_encoder()}
+
+
 class TestParseRate(MetricContract):
     plugin, name, data = plugin, "text/parse-rate", Grammar(count=400)
 
@@ -149,9 +183,9 @@ class OracleMetricContract(MetricContract):
 
     plugin, data, rows = plugin, ORACLE, 64
 
-    def generator(self) -> LSTMGenerator:
+    def generator(self) -> SequenceGenerator:
         torch.manual_seed(0)
-        return LSTMGenerator(ORACLE.space, 8, 8)
+        return lstm(ORACLE.space)
 
 
 class TestOracleNLL(OracleMetricContract):

@@ -11,8 +11,12 @@ for kind, name, target, summary in (
     ("data", "oracle", "data.oracle:Oracle", "Sequences of a random LSTM, whose true likelihood is known (SeqGAN)"),
     ("data", "wordnet-examples", "data.wordnet:WordNetExamples", "Short English sentences of WordNet; they ship"),
     ("discriminator", "cnn", "networks.cnn:CNNDiscriminator", "Convolutions of several widths over words (Kim)"),
+    ("encoder", "language-model", "metrics.encoders:LanguageModelEncoder", "A small LSTM, trained on the data's text"),
+    ("encoder", "sentence-encoder", "metrics.encoders:SentenceEncoder", "Any Hugging Face encoder, by its name"),
+    ("encoder", "static-embeddings", "metrics.encoders:StaticEmbeddings", "WordLlama's embeddings, averaged"),
     ("generator", "lstm", "networks.lstm:LSTMGenerator", "An LSTM with likelihood, sampling and Gumbel-softmax"),
     ("metric", "bleu", "metrics.bleu:BLEU", "How many n-grams of generated sentences held-out ones have"),
+    ("metric", "distinct", "metrics.distinct:Distinct", "The share of different n-grams (Li et al.)"),
     (
         "metric",
         "ngrams",
@@ -26,6 +30,13 @@ for kind, name, target, summary in (
         "Likelihood both ways: by an oracle, and of its sequences",
     ),
     ("metric", "parse-rate", "metrics.parse_rate:ParseRate", "How many expressions the arithmetic grammar accepts"),
+    ("metric", "perplexity", "metrics.perplexity:Perplexity", "Perplexity under a named, pretrained language model"),
+    (
+        "metric",
+        "reverse-perplexity",
+        "metrics.reverse_perplexity:ReversePerplexity",
+        "Language models of generated text on real text, and the other way round",
+    ),
     ("metric", "self-bleu", "metrics.self_bleu:SelfBLEU", "How alike generated sentences are"),
     (
         "metric",

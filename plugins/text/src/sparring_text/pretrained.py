@@ -1,0 +1,140 @@
+"""Pretrained language models, by the library transformers: from a folder, or by name from the Hugging Face hub."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import nn
+
+from sparring.errors import DataError, PluginError
+
+
+def import_transformers() -> ModuleType:
+    """Return the library transformers, which then does without torchaudio where that cannot be loaded.
+
+    It imports torchaudio wherever that is installed, for any model of text too, and published torchaudio cannot be
+    loaded beside a torch that is built for processors alone.
+
+    Raises:
+        PluginError: It is not installed.
+    """
+    try:
+        import transformers
+        from transformers.utils import import_utils
+    except ImportError as cause:
+        raise PluginError(
+            "pretrained models need the library transformers", remedy="`pip install transformers`"
+        ) from cause
+    if import_utils.is_torchaudio_available():
+        try:
+            import torchaudio  # noqa: F401
+        except (OSError, ImportError, RuntimeError):
+            # Its modules take this function from either place when they are imported.
+            for module in (transformers.utils, import_utils):
+                vars(module)["is_torchaudio_available"] = lambda: False
+    return transformers
+
+
+def load_causal_lm(source: str) -> Any:
+    """Return a causal language model, in float32.
+
+    Args:
+        source: A folder, or the name of a model on the Hugging Face hub.
+
+    Raises:
+        DataError: There is no such model.
+    """
+    return _load(source, import_transformers().AutoModelForCausalLM.from_pretrained)
+
+
+def load_encoder(source: str) -> Any:
+    """Return a model that encodes text, in float32, and without a head.
+
+    Its attention is the plain one: fused kernels cannot be differentiated twice, as penalties need it.
+
+    Args:
+        source: A folder, or the name of a model on the Hugging Face hub.
+
+    Raises:
+        DataError: There is no such model.
+    """
+    load = import_transformers().AutoModel.from_pretrained
+    model = _load(source, load, attn_implementation="eager")
+    if getattr(model, "pooler", None) is not None:
+        model.pooler = None  # a layer upon the first position, of which nothing would be used
+    return model
+
+
+def load_tokenizer(source: str) -> Any:
+    """Return a model's tokenizer, which is one of the tokenizers library.
+
+    Args:
+        source: A folder, or the name of a model on the Hugging Face hub.
+
+    Raises:
+        DataError: There is no such tokenizer.
+    """
+    load = import_transformers().AutoTokenizer.from_pretrained
+    tokenizer = _attempt(source, lambda: load(source, trust_remote_code=False))
+    if not tokenizer.is_fast:
+        raise DataError(
+            "the model's tokenizer is none of the tokenizers library",
+            where=source,
+            remedy="use a model with a tokenizer.json",
+        )
+    return tokenizer
+
+
+def _load(source: str, load: Callable[..., Any], **options: Any) -> Any:
+    logging = import_transformers().utils.logging
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()  # it would run through our own
+    try:
+        # Weights as safetensors alone: other files may run code when they are read. So may a model's own code.
+        options |= {"dtype": torch.float32, "use_safetensors": True, "trust_remote_code": False}
+        return _attempt(source, lambda: load(source, **options))
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
+def _attempt(source: str, load: Callable[[], Any]) -> Any:
+    try:
+        return load()
+    except (OSError, ValueError, KeyError, ImportError) as cause:
+        here = "the folder has no model that can be read" if Path(source).is_dir() else "it is no folder here"
+        raise DataError(
+            f"no pretrained model can be loaded: {here}; {str(cause).splitlines()[0][:200]}",
+            where=source,
+            remedy="give a folder with config.json, model.safetensors and tokenizer.json, or the name of such a model "
+            "on the Hugging Face hub",
+        ) from cause
+
+
+def check_room(model: Any, length: int, source: str) -> None:
+    """Refuse sentences that are longer than a model can read.
+
+    Raises:
+        DataError: They are.
+    """
+    most = getattr(model.config, "max_position_embeddings", None)
+    if most is not None and length > most:
+        raise DataError(
+            f"the model reads {most} tokens at most, and sentences have {length} with their start",
+            where=source,
+            remedy="lower the data's `length`, or use another model",
+        )
+
+
+def fingerprint(model: nn.Module) -> str:
+    """Return the SHA-256 of a model's weights, in hexadecimal."""
+    digest = hashlib.sha256()
+    for name, value in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
