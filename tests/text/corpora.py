@@ -32,6 +32,19 @@ def write(path: Path, lines: Sequence[str] = SENTENCES, *, ending: str = "\n", e
     return path
 
 
+def write_dataset(folder: Path) -> Path:
+    """Save a Hugging Face dataset of the sentences, each with a class by its last mark, and return its folder."""
+    import datasets
+
+    datasets.disable_progress_bars()
+    marks = ["called" if text.endswith("!") else "said" for text in SENTENCES]
+    features = datasets.Features(
+        {"text": datasets.Value("string"), "mark": datasets.ClassLabel(names=["said", "called"])}
+    )
+    datasets.Dataset.from_dict({"text": SENTENCES, "mark": marks}, features=features).save_to_disk(folder / "saved")
+    return folder / "saved"
+
+
 def small(path: Path, **options: object) -> Lines:
     """Read a file as data of short sequences."""
     return Lines(path, **{"length": 12, "minimum_count": 1, **options})  # type: ignore[arg-type]

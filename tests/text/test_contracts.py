@@ -28,13 +28,18 @@ from sparring_text import plugin
 from sparring_text.data.grammar import Grammar
 from sparring_text.data.oracle import Oracle
 from sparring_text.spaces import TokenSpace
-from tests.text.corpora import SENTENCES, batch_of, everything, lstm, small, space_of, write
+from tests.text.corpora import SENTENCES, batch_of, everything, lstm, small, space_of, write, write_dataset
 from tests.text.pretrained import causal_model, sentence_encoder, static_embeddings
 
 torch.set_num_threads(1)
 
 FILES = TemporaryDirectory()  # removed when the process ends
 FILE = write(Path(FILES.name) / "sentences.txt")
+TABLE = write(
+    Path(FILES.name) / "table.csv",
+    ["text,mark", *(f'"{text}",{"called" if text.endswith("!") else "said"}' for text in SENTENCES)],
+)
+DATASET = write_dataset(Path(FILES.name))
 DATA = small(FILE, held_out=0.2)
 TOKENS = DATA.space
 assert isinstance(TOKENS, TokenSpace)
@@ -63,6 +68,16 @@ class TestWordNetExamples(DataContract):
         if seed or not self.built:
             self.built.append(super().build(seed=seed, **available))
         return self.built[-1]
+
+
+class TestTable(DataContract):
+    plugin, name = plugin, "text/table"
+    options: Mapping[str, Any] = {"path": str(TABLE), "label": "mark", "length": 12, "minimum_count": 1}
+
+
+class TestHuggingFace(DataContract):
+    plugin, name = plugin, "text/hugging-face"
+    options: Mapping[str, Any] = {"dataset": str(DATASET), "label": "mark", "length": 12, "minimum_count": 1}
 
 
 class TestOracle(DataContract):

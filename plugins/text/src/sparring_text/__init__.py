@@ -7,8 +7,10 @@ plugin = Plugin("text")
 # Targets are named, not imported: listing components needs no torch.
 for kind, name, target, summary in (
     ("data", "grammar", "data.grammar:Grammar", "Arithmetic expressions of a small grammar"),
+    ("data", "hugging-face", "data.hugging_face:HuggingFace", "A Hugging Face dataset of text, by name or local"),
     ("data", "lines", "data.lines:Lines", "Your own text: a file with one sentence a line"),
     ("data", "oracle", "data.oracle:Oracle", "Sequences of a random LSTM, whose true likelihood is known (SeqGAN)"),
+    ("data", "table", "data.table:Table", "Your own text in a CSV or JSONL file, with classes if it has some"),
     ("data", "wordnet-examples", "data.wordnet:WordNetExamples", "Short English sentences of WordNet; they ship"),
     ("discriminator", "cnn", "networks.cnn:CNNDiscriminator", "Convolutions of several widths over words (Kim)"),
     ("encoder", "language-model", "metrics.encoders:LanguageModelEncoder", "A small LSTM, trained on the data's text"),

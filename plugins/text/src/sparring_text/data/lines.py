@@ -68,28 +68,32 @@ def read_lines(path: Path) -> list[str]:
     Raises:
         DataError: There is no such file, it has no text, or a line is not UTF-8; the line's number is given.
     """
+    found = [line for line in text_lines(path) if line.strip()]
+    if not found:
+        raise DataError("the file has no text", where=str(path), remedy="put sentences into it, one a line")
+    return found
+
+
+def text_lines(path: Path) -> list[str]:
+    """Return all lines of a UTF-8 file, without their ends.
+
+    Raises:
+        DataError: There is no such file, or a line is not UTF-8; the line's number is given.
+    """
     try:
         content = path.read_bytes()
     except OSError as cause:
         what = "this is a folder, not a file" if path.is_dir() else f"the file cannot be read: {cause.strerror}"
-        raise DataError(
-            what, where=str(path), remedy="set the data's `path` to a text file with one sentence a line"
-        ) from cause
+        raise DataError(what, where=str(path), remedy="set the data's `path` to a file of text") from cause
     if content.startswith(UTF16_MARKS):
         raise DataError(
             "the file is UTF-16, not UTF-8",
             where=str(path),
             remedy=f"convert it: iconv -f UTF-16 -t UTF-8 '{path}' > new.txt",
         )
-    found = []
     # Of bytes, splitlines ends lines at \n, \r and \r\n alone, as editors count them.
-    for number, line in enumerate(content.removeprefix(codecs.BOM_UTF8).splitlines(), 1):
-        text = _decoded(line, f"{path}, line {number}")
-        if text.strip():
-            found.append(text)
-    if not found:
-        raise DataError("the file has no text", where=str(path), remedy="put sentences into it, one a line")
-    return found
+    lines = content.removeprefix(codecs.BOM_UTF8).splitlines()
+    return [_decoded(line, f"{path}, line {number}") for number, line in enumerate(lines, 1)]
 
 
 def _decoded(line: bytes, where: str) -> str:
