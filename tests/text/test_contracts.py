@@ -28,6 +28,7 @@ from sparring_text import plugin
 from sparring_text.data.grammar import Grammar
 from sparring_text.data.oracle import Oracle
 from sparring_text.spaces import TokenSpace
+from tests.text import fetched
 from tests.text.corpora import SENTENCES, batch_of, everything, lstm, small, space_of, write, write_dataset
 from tests.text.pretrained import causal_model, sentence_encoder, static_embeddings
 
@@ -78,6 +79,21 @@ class TestTable(DataContract):
 class TestHuggingFace(DataContract):
     plugin, name = plugin, "text/hugging-face"
     options: Mapping[str, Any] = {"dataset": str(DATASET), "label": "mark", "length": 12, "minimum_count": 1}
+
+
+class TestBrown(DataContract):
+    plugin, name = plugin, "text/brown"
+    options: Mapping[str, Any] = {"path": str(fetched.brown(Path(FILES.name))), "length": 12}
+
+
+class TestBible(DataContract):
+    plugin, name = plugin, "text/bible"
+    options: Mapping[str, Any] = {"path": str(fetched.bible(Path(FILES.name))), "length": 12}
+
+
+class TestFortunes(DataContract):
+    plugin, name = plugin, "text/fortunes"
+    options: Mapping[str, Any] = {"path": str(fetched.fortunes(Path(FILES.name))), "length": 12}
 
 
 class TestOracle(DataContract):

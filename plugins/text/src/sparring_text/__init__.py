@@ -6,6 +6,9 @@ plugin = Plugin("text")
 
 # Targets are named, not imported: listing components needs no torch.
 for kind, name, target, summary in (
+    ("data", "bible", "data.bible:Bible", "31,102 verses of the King James Bible"),
+    ("data", "brown", "data.brown:Brown", "57,340 sentences of American English in fifteen genres"),
+    ("data", "fortunes", "data.fortunes:Fortunes", "Quotations and jokes by topic, some of them crude"),
     ("data", "grammar", "data.grammar:Grammar", "Arithmetic expressions of a small grammar"),
     ("data", "hugging-face", "data.hugging_face:HuggingFace", "A Hugging Face dataset of text, by name or local"),
     ("data", "lines", "data.lines:Lines", "Your own text: a file with one sentence a line"),
