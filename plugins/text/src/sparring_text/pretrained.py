@@ -61,10 +61,12 @@ def load_encoder(source: str) -> Any:
         source: A folder, or the name of a model on the Hugging Face hub.
 
     Raises:
-        DataError: There is no such model.
+        DataError: There is no such model, or it also decodes.
     """
     load = import_transformers().AutoModel.from_pretrained
     model = _load(source, load, attn_implementation="eager")
+    if model.config.is_encoder_decoder:
+        raise DataError("the model has a decoder too", where=source, remedy="use a model that encodes alone, as BERT")
     if getattr(model, "pooler", None) is not None:
         model.pooler = None  # a layer upon the first position, of which nothing would be used
     return model
@@ -106,10 +108,11 @@ def _load(source: str, load: Callable[..., Any], **options: Any) -> Any:
 def _attempt(source: str, load: Callable[[], Any]) -> Any:
     try:
         return load()
-    except (OSError, ValueError, KeyError, ImportError) as cause:
+    except Exception as cause:  # the library raises errors of many kinds, its dependencies' among them
         here = "the folder has no model that can be read" if Path(source).is_dir() else "it is no folder here"
+        said = (str(cause).splitlines() or [type(cause).__name__])[0]
         raise DataError(
-            f"no pretrained model can be loaded: {here}; {str(cause).splitlines()[0][:200]}",
+            f"no pretrained model can be loaded: {here}; {said[:200]}",
             where=source,
             remedy="give a folder with config.json, model.safetensors and tokenizer.json, or the name of such a model "
             "on the Hugging Face hub",

