@@ -10,6 +10,10 @@ from torch import Tensor
 
 from sparring.data.memory import MemoryData
 from sparring.interfaces.data import Batch, Data
+from sparring.interfaces.generator import SequenceGenerator
+from sparring.interfaces.space import Space
+from sparring.plugins.options import ComponentSpec
+from sparring.plugins.registry import Registry
 from sparring_text.data.lines import Lines
 from sparring_text.spaces import TokenSpace
 from sparring_text.tokens import train
@@ -27,6 +31,19 @@ def write(path: Path, lines: Sequence[str] = SENTENCES, *, ending: str = "\n", e
     """Write lines as bytes, so that no ending is translated."""
     path.write_bytes("".join(line + ending for line in lines).encode(encoding))
     return path
+
+
+def write_dataset(folder: Path) -> Path:
+    """Save a Hugging Face dataset of the sentences, each with a class by its last mark, and return its folder."""
+    import datasets
+
+    datasets.disable_progress_bars()
+    marks = ["called" if text.endswith("!") else "said" for text in SENTENCES]
+    features = datasets.Features(
+        {"text": datasets.Value("string"), "mark": datasets.ClassLabel(names=["said", "called"])}
+    )
+    datasets.Dataset.from_dict({"text": SENTENCES, "mark": marks}, features=features).save_to_disk(folder / "saved")
+    return folder / "saved"
 
 
 def small(path: Path, **options: object) -> Lines:
@@ -65,3 +82,11 @@ def data_of(space: TokenSpace, sentences: Sequence[str] = SENTENCES) -> Data:
 def lengths_of(rows: Tensor) -> Tensor:
     """Return how many positions of padded rows ``(B, T)`` count."""
     return rows.ne(0).sum(1)
+
+
+def lstm(space: Space, **options: object) -> SequenceGenerator:
+    """Return a small generator as a run builds it."""
+    spec = ComponentSpec.model_validate({"use": "text/lstm", "width": 8, "embedding_dim": 8, **options})
+    found = Registry().build("generator", spec, "generator", space=space, conditions={})
+    assert isinstance(found, SequenceGenerator)
+    return found

@@ -12,11 +12,13 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from sparring.interfaces.data import Batch
+from sparring.interfaces.generator import SequenceGenerator
 from sparring.interfaces.space import Space
 from sparring.spaces.label import LabelSpace
 from sparring.testing import (
     DataContract,
     DiscriminatorContract,
+    EncoderContract,
     MetricContract,
     SequenceGeneratorContract,
     SpaceContract,
@@ -30,7 +32,9 @@ from sparring_text.data.oracle import Oracle
 from sparring_text.networks.lstm import LSTMGenerator
 from sparring_text.pretrained_tokens import adopted
 from sparring_text.spaces import TokenSpace
-from tests.text.corpora import SENTENCES, batch_of, data_of, everything, small, space_of, write
+from tests.text import fetched
+from tests.text.corpora import SENTENCES, batch_of, data_of, everything, lstm, small, space_of, write, write_dataset
+from tests.text.pretrained import causal_model, sentence_encoder, static_embeddings
 from tests.text.pretrained_models import write_bert, write_gpt2
 
 torch.set_num_threads(1)
@@ -38,6 +42,11 @@ torch.set_num_threads(1)
 FILES = TemporaryDirectory()  # removed when the process ends
 FILE = write(Path(FILES.name) / "sentences.txt")
 GPT2, BERT = write_gpt2(Path(FILES.name) / "gpt2"), write_bert(Path(FILES.name) / "bert")
+TABLE = write(
+    Path(FILES.name) / "table.csv",
+    ["text,mark", *(f'"{text}",{"called" if text.endswith("!") else "said"}' for text in SENTENCES)],
+)
+DATASET = write_dataset(Path(FILES.name))
 DATA = small(FILE, held_out=0.2)
 TOKENS = DATA.space
 assert isinstance(TOKENS, TokenSpace)
@@ -67,6 +76,31 @@ class TestWordNetExamples(DataContract):
         if seed or not self.built:
             self.built.append(super().build(seed=seed, **available))
         return self.built[-1]
+
+
+class TestTable(DataContract):
+    plugin, name = plugin, "text/table"
+    options: Mapping[str, Any] = {"path": str(TABLE), "label": "mark", "length": 12, "minimum_count": 1}
+
+
+class TestHuggingFace(DataContract):
+    plugin, name = plugin, "text/hugging-face"
+    options: Mapping[str, Any] = {"dataset": str(DATASET), "label": "mark", "length": 12, "minimum_count": 1}
+
+
+class TestBrown(DataContract):
+    plugin, name = plugin, "text/brown"
+    options: Mapping[str, Any] = {"path": str(fetched.brown(Path(FILES.name))), "length": 12}
+
+
+class TestBible(DataContract):
+    plugin, name = plugin, "text/bible"
+    options: Mapping[str, Any] = {"path": str(fetched.bible(Path(FILES.name))), "length": 12}
+
+
+class TestFortunes(DataContract):
+    plugin, name = plugin, "text/fortunes"
+    options: Mapping[str, Any] = {"path": str(fetched.fortunes(Path(FILES.name))), "length": 12}
 
 
 class TestOracle(DataContract):
@@ -216,6 +250,38 @@ class TestNGrams(MetricContract):
     plugin, name, data = plugin, "text/ngrams", DATA
 
 
+class TestDistinct(MetricContract):
+    plugin, name, data = plugin, "text/distinct", DATA
+    expected_failures: ClassVar[Mapping[str, str]] = {
+        "test_real_samples_score_better_than_noise": "words at random are the most varied of all",
+    }
+
+
+class TestPerplexity(MetricContract):
+    plugin, name, data, rows = plugin, "text/perplexity", DATA, 64
+    options: Mapping[str, Any] = {"model": causal_model()}
+
+
+class TestReversePerplexity(MetricContract):
+    plugin, name, data, rows = plugin, "text/reverse-perplexity", DATA, 64
+    options: Mapping[str, Any] = {"steps": 20}
+
+
+class TestLanguageModelEncoder(EncoderContract):
+    plugin, name, data = plugin, "text/language-model", DATA
+    options: Mapping[str, Any] = {"steps": 5}
+
+
+class TestStaticEmbeddings(EncoderContract):
+    plugin, name, data = plugin, "text/static-embeddings", DATA
+    options: Mapping[str, Any] = {"path": static_embeddings()}
+
+
+class TestSentenceEncoder(EncoderContract):
+    plugin, name, data = plugin, "text/sentence-encoder", DATA
+    options: Mapping[str, Any] = {"model": sentence_encoder()}
+
+
 class TestParseRate(MetricContract):
     plugin, name, data = plugin, "text/parse-rate", Grammar(count=400)
 
@@ -225,9 +291,10 @@ class OracleMetricContract(MetricContract):
 
     plugin, data, rows = plugin, ORACLE, 64
 
-    def generator(self) -> LSTMGenerator:
+    def generator(self) -> SequenceGenerator:
         torch.manual_seed(0)
         return LSTMGenerator(ORACLE.space, {}, 8, 8)
+        return lstm(ORACLE.space)
 
 
 class TestOracleNLL(OracleMetricContract):

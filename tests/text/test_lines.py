@@ -13,8 +13,11 @@ from hypothesis import strategies as st
 from sparring.errors import DataError
 from sparring_text.data.corpus import FEWEST
 from sparring_text.data.lines import Lines, read_lines
+from sparring_text.networks.causal_lm import CausalLMGenerator
+from sparring_text.spaces import TokenSpace
 from sparring_text.tokens import END, UNKNOWN
 from tests.text.corpora import SENTENCES, everything, small, space_of, texts, write
+from tests.text.pretrained_models import source
 
 
 def test_every_sentence_is_a_row(tmp_path: Path) -> None:
@@ -213,3 +216,18 @@ def test_control_characters_and_our_own_sign_are_spaces(tmp_path: Path) -> None:
     odd = "the\tcat\x0bsees\u2028the\x85house▁again"
     data = small(write(tmp_path / "text", [*SENTENCES, odd]), held_out=0)
     assert texts(data)[-1] == "the cat sees the house again"
+
+
+def test_tokens_may_be_those_of_a_pretrained_model(tmp_path: Path) -> None:
+    """A causal language model then writes these sentences, and what they need of its vocabulary is all there is."""
+    model = source("gpt2")
+    data = Lines(write(tmp_path / "mine.txt"), length=24, tokens=model)
+    space = data.space
+    assert isinstance(space, TokenSpace)
+    assert [space.decode(row) for row in data.gather(torch.arange(3), rng=torch.Generator()).sample]
+    assert CausalLMGenerator(space, {}, model).vocabulary == space.vocabulary
+
+
+def test_a_misspelt_kind_of_token_is_no_model(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no pretrained model can be loaded"):
+        Lines(write(tmp_path / "mine.txt"), tokens=str(tmp_path / "wrod"))

@@ -18,9 +18,8 @@ from sparring.training.evaluation import evaluate
 from sparring_text.data.oracle import FIRST, IMPOSSIBLE, Oracle, OracleLSTM, per_token
 from sparring_text.metrics.oracle_nll import OracleNLL
 from sparring_text.metrics.temperature_frontier import TemperatureFrontier, frontier, tempered_log_prob
-from sparring_text.networks.lstm import LSTMGenerator
 from sparring_text.tokens import END, PADDING, START, UNKNOWN
-from tests.text.corpora import everything, small, write
+from tests.text.corpora import everything, lstm, small, write
 
 torch.set_num_threads(1)
 CPU = torch.device("cpu")
@@ -167,7 +166,7 @@ def test_seeds_and_counts() -> None:
 
 def test_a_generator_writes_full_sequences_without_special_tokens() -> None:
     data = small_oracle()
-    made = LSTMGenerator(data.space, {}, 8, 8).sample(200, {}, rng=torch.Generator().manual_seed(0))
+    made = lstm(data.space).sample(200, {}, rng=torch.Generator().manual_seed(0))
     assert made.lengths is not None
     assert made.lengths.unique().tolist() == [6]
     assert int(made.sample.min()) >= FIRST
@@ -236,7 +235,7 @@ def test_the_oracles_frontier_touches_its_entropy_at_temperature_one() -> None:
 def test_tempered_likelihood_is_that_of_the_tempered_distribution() -> None:
     data = small_oracle()
     torch.manual_seed(0)
-    generator = LSTMGenerator(data.space, {}, 8, 8).eval()
+    generator = lstm(data.space).eval()
     tokens = everything(data).sample
     at_one, at_half = tempered_log_prob(generator, tokens, [1.0, 0.5])
     with torch.no_grad():
@@ -261,7 +260,7 @@ def test_the_frontier_is_the_same_for_the_same_seed() -> None:
 def test_an_evaluation_shows_metrics_the_generator() -> None:
     data = small_oracle()
     spec = Evaluate(count=300, every=1, metrics=[{"use": "text/oracle-nll"}])  # type: ignore[list-item]
-    generator = LSTMGenerator(data.space, {}, 8, 8, dropout=0.5).train()
+    generator = lstm(data.space, dropout=0.5).train()
     metrics: list[Metric] = [OracleNLL(data), TemperatureFrontier(data, [1.0])]
     found, again = (evaluate(generator, data.split("test"), spec, metrics, 0, CPU) for _ in range(2))
     assert found == again

@@ -9,7 +9,7 @@ import sparring_text
 from sparring.interfaces.data import Data
 from sparring.interfaces.discriminator import Discriminator
 from sparring.interfaces.generator import SequenceGenerator
-from sparring.interfaces.metric import Metric
+from sparring.interfaces.metric import Encoder, Metric
 from sparring.interfaces.objective import Term
 from sparring.interfaces.space import Space
 from sparring.plugins.options import options_model, parameters_of
@@ -17,6 +17,7 @@ from sparring.plugins.options import options_model, parameters_of
 INTERFACES = {
     "data": Data,
     "discriminator": Discriminator,
+    "encoder": Encoder,
     "generator": SequenceGenerator,
     "metric": Metric,
     "space": Space,
@@ -26,7 +27,7 @@ INTERFACES = {
 
 def test_every_component_fills_its_interface() -> None:
     components = list(sparring_text.plugin.sparring_components())
-    assert len(components) >= 9
+    assert len(components) >= 19
     for component in components:
         target = component.load()
         assert isinstance(target, type)

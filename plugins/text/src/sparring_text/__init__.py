@@ -6,9 +6,14 @@ plugin = Plugin("text")
 
 # Targets are named, not imported: listing components needs no torch.
 for kind, name, target, summary in (
+    ("data", "bible", "data.bible:Bible", "31,102 verses of the King James Bible"),
+    ("data", "brown", "data.brown:Brown", "57,340 sentences of American English in fifteen genres"),
+    ("data", "fortunes", "data.fortunes:Fortunes", "Quotations and jokes by topic, some of them crude"),
     ("data", "grammar", "data.grammar:Grammar", "Arithmetic expressions of a small grammar"),
+    ("data", "hugging-face", "data.hugging_face:HuggingFace", "A Hugging Face dataset of text, by name or local"),
     ("data", "lines", "data.lines:Lines", "Your own text: a file with one sentence a line"),
     ("data", "oracle", "data.oracle:Oracle", "Sequences of a random LSTM, whose true likelihood is known (SeqGAN)"),
+    ("data", "table", "data.table:Table", "Your own text in a CSV or JSONL file, with classes if it has some"),
     ("data", "wordnet-examples", "data.wordnet:WordNetExamples", "Short English sentences of WordNet; they ship"),
     ("discriminator", "cnn", "networks.cnn:CNNDiscriminator", "Convolutions of several widths over words (Kim)"),
     (
@@ -30,6 +35,9 @@ for kind, name, target, summary in (
         "networks.causal_lm:CausalLMGenerator",
         "Any Hugging Face causal language model, trained whole or by LoRA",
     ),
+    ("encoder", "language-model", "metrics.encoders:LanguageModelEncoder", "A small LSTM, trained on the data's text"),
+    ("encoder", "sentence-encoder", "metrics.encoders:SentenceEncoder", "Any Hugging Face encoder, by its name"),
+    ("encoder", "static-embeddings", "metrics.encoders:StaticEmbeddings", "WordLlama's embeddings, averaged"),
     ("generator", "lstm", "networks.lstm:LSTMGenerator", "An LSTM with likelihood, sampling and Gumbel-softmax"),
     (
         "generator",
@@ -44,6 +52,7 @@ for kind, name, target, summary in (
         "A small transformer that remembers keys and values of what it has read",
     ),
     ("metric", "bleu", "metrics.bleu:BLEU", "How many n-grams of generated sentences held-out ones have"),
+    ("metric", "distinct", "metrics.distinct:Distinct", "The share of different n-grams (Li et al.)"),
     (
         "metric",
         "ngrams",
@@ -57,6 +66,13 @@ for kind, name, target, summary in (
         "Likelihood both ways: by an oracle, and of its sequences",
     ),
     ("metric", "parse-rate", "metrics.parse_rate:ParseRate", "How many expressions the arithmetic grammar accepts"),
+    ("metric", "perplexity", "metrics.perplexity:Perplexity", "Perplexity under a named, pretrained language model"),
+    (
+        "metric",
+        "reverse-perplexity",
+        "metrics.reverse_perplexity:ReversePerplexity",
+        "Language models of generated text on real text, and the other way round",
+    ),
     ("metric", "self-bleu", "metrics.self_bleu:SelfBLEU", "How alike generated sentences are"),
     (
         "metric",

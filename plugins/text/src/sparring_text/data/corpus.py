@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, cast, get_args
 
 import torch
 from torch import Tensor
 
 from sparring.data.memory import MemoryData, hold_out
 from sparring.errors import DataError
+from sparring.interfaces.space import Space
+from sparring.spaces.label import LabelSpace
 from sparring_text import tokens
+from sparring_text.pretrained_tokens import adopted
 from sparring_text.spaces import TokenSpace
 from sparring_text.tokens import END, PADDING, UNKNOWN, TokenKind
 
@@ -31,14 +34,16 @@ class Corpus(MemoryData):
         lines: The sentences.
         where: Their place, for messages.
         length: Positions of a sequence, the end among them.
-        kind: Words, or byte-pair encoding.
+        kind: ``word``, ``bpe``, or the folder or hub name of a pretrained model, whose tokens are then taken.
         size: The most tokens of the vocabulary.
         minimum_count: How often a word must occur to be in it.
         lowercase: Whether capitals are written small.
         too_long: What happens to sentences that do not fit: they are left out, or cut without an end.
         unknown: What happens to sentences with words that are not in the vocabulary.
-        held_out: The share of the split ``test``, in [0, 1).
+        held_out: The share of the split ``test``, in [0, 1); or, of each sentence, whether it is in it.
         seed: Which sentences are held out.
+        labels: The class of each sentence, which is the condition ``label``. Classes are those of training sentences,
+            in the order of their names.
         notes: What the user should be told of the file.
     """
 
@@ -48,40 +53,59 @@ class Corpus(MemoryData):
         *,
         where: str,
         length: int,
-        kind: TokenKind,
+        kind: str,
         size: int,
         minimum_count: int,
         lowercase: bool,
         too_long: TooLong,
         unknown: Unknown,
-        held_out: float,
+        held_out: float | Sequence[bool],
         seed: int,
+        labels: Sequence[str] | None = None,
         notes: Sequence[str] = (),
     ) -> None:
         most = CHARACTERS_A_TOKEN * length
         overlong = [len(line) > most for line in lines]
         lines = [line[:most] for line in lines]
-        testing = _held_out(lines, held_out, seed, where)
+        testing = _held_out(lines, held_out, seed, where) if isinstance(held_out, (int, float)) else held_out
         training = [line for line, tested, over in zip(lines, testing, overlong, strict=True) if not tested | over]
         _check_count(len(training), where, "add sentences, one a line: thousands give readable results")
-        tokenizer = tokens.train(training, kind, size=size, minimum_count=minimum_count, lowercase=lowercase)
-        space = TokenSpace(tokenizer.to_str(), length)
+        tokenizer = _tokenizer(kind, training, size, minimum_count, lowercase)
+        space = TokenSpace(tokenizer, length)
         whole = space.encode_lines(lines)
         readable = [None if over and too_long == "skip" else row for row, over in zip(whole, overlong, strict=True)]
         fitting, found = _fitting(readable, length, too_long, unknown, where)
-        train_rows, test_rows = _parted(fitting, testing)
-        _check_fit(len(train_rows), len(test_rows) if held_out else None, where, too_long)
-        rows = train_rows + test_rows
+        train_places, test_places = _parted(fitting, testing)
+        conditions: dict[str, tuple[Space, Tensor]] = {}
+        if labels is not None and train_places:
+            classes = sorted({labels[place] for place in train_places})
+            test_places = [place for place in test_places if labels[place] in classes]
+            numbers = {name: number for number, name in enumerate(classes)}
+            chosen = [numbers[labels[place]] for place in train_places + test_places]
+            conditions["label"] = (LabelSpace(classes), torch.tensor(chosen))
+        _check_fit(len(train_places), len(test_places) if held_out else None, where, too_long)
+        rows = [fitting[place] or [] for place in train_places + test_places]
         super().__init__(
             space,
             torch.tensor([row + [PADDING] * (length - len(row)) for row in rows], dtype=torch.int32),
+            conditions,
             lengths=torch.tensor([len(row) for row in rows]),
-            held_out={"test": torch.arange(len(train_rows), len(rows))} if held_out else {},
+            held_out={"test": torch.arange(len(train_places), len(rows))} if held_out else {},
         )
         self.notes = [*notes, *found]
 
     def decompress(self, raw: Tensor) -> Tensor:
         return raw.long()
+
+
+def _tokenizer(kind: str, training: Sequence[str], size: int, minimum_count: int, lowercase: bool) -> str:
+    """Return the JSON of a tokenizer that training sentences make, or of what they need of a pretrained model's."""
+    if kind in get_args(TokenKind):
+        made = tokens.train(
+            training, cast(TokenKind, kind), size=size, minimum_count=minimum_count, lowercase=lowercase
+        )
+        return made.to_str()
+    return adopted(kind, training)
 
 
 def _held_out(lines: Sequence[str], fraction: float, seed: int, where: str) -> list[bool]:
@@ -117,13 +141,11 @@ def _check_fit(training: int, testing: int | None, where: str, too_long: TooLong
         )
 
 
-def _parted(rows: Sequence[list[int] | None], testing: Sequence[bool]) -> tuple[list[list[int]], list[list[int]]]:
-    """Return training and held-out rows. Where rare words are one token, sentences may be equal that were not."""
-    train_rows = [row for row, tested in zip(rows, testing, strict=True) if row and not tested]
-    seen = set(map(tuple, train_rows))
-    return train_rows, [
-        row for row, tested in zip(rows, testing, strict=True) if row and tested and tuple(row) not in seen
-    ]
+def _parted(rows: Sequence[list[int] | None], testing: Sequence[bool]) -> tuple[list[int], list[int]]:
+    """Return the places of training and held-out rows. With rare words as one token, rows may have become equal."""
+    seen = {tuple(row) for row, tested in zip(rows, testing, strict=True) if row and not tested}
+    train_places = [place for place, row in enumerate(rows) if row and not testing[place]]
+    return train_places, [place for place, row in enumerate(rows) if row and testing[place] and tuple(row) not in seen]
 
 
 def _fitting(

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from sparring.errors import DataError
 from sparring_text.data.corpus import Corpus, TooLong, Unknown
-from sparring_text.tokens import TokenKind
 
 UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -22,7 +21,8 @@ class Lines(Corpus):
     Args:
         path: The file; relative to where the program was started.
         length: Positions of a sequence in tokens, the end among them.
-        tokens: ``word`` for words and marks; ``bpe`` for pieces of words, which leave hardly anything unknown.
+        tokens: ``word`` for words and marks; ``bpe`` for pieces of words, which leave hardly anything unknown; or the
+            folder or hub name of a pretrained model, such as one for ``text/causal-lm``, whose tokens are then taken.
         vocabulary: The most tokens, four special ones included.
         minimum_count: How often a word, or a pair of pieces, must occur in training lines to become a token.
         lowercase: Whether capitals are written small.
@@ -37,7 +37,7 @@ class Lines(Corpus):
         self,
         path: Path,
         length: int = 20,
-        tokens: TokenKind = "word",
+        tokens: str = "word",
         vocabulary: int = 4000,
         minimum_count: int = 2,
         lowercase: bool = False,
@@ -68,28 +68,32 @@ def read_lines(path: Path) -> list[str]:
     Raises:
         DataError: There is no such file, it has no text, or a line is not UTF-8; the line's number is given.
     """
+    found = [line for line in text_lines(path) if line.strip()]
+    if not found:
+        raise DataError("the file has no text", where=str(path), remedy="put sentences into it, one a line")
+    return found
+
+
+def text_lines(path: Path) -> list[str]:
+    """Return all lines of a UTF-8 file, without their ends.
+
+    Raises:
+        DataError: There is no such file, or a line is not UTF-8; the line's number is given.
+    """
     try:
         content = path.read_bytes()
     except OSError as cause:
         what = "this is a folder, not a file" if path.is_dir() else f"the file cannot be read: {cause.strerror}"
-        raise DataError(
-            what, where=str(path), remedy="set the data's `path` to a text file with one sentence a line"
-        ) from cause
+        raise DataError(what, where=str(path), remedy="set the data's `path` to a file of text") from cause
     if content.startswith(UTF16_MARKS):
         raise DataError(
             "the file is UTF-16, not UTF-8",
             where=str(path),
             remedy=f"convert it: iconv -f UTF-16 -t UTF-8 '{path}' > new.txt",
         )
-    found = []
     # Of bytes, splitlines ends lines at \n, \r and \r\n alone, as editors count them.
-    for number, line in enumerate(content.removeprefix(codecs.BOM_UTF8).splitlines(), 1):
-        text = _decoded(line, f"{path}, line {number}")
-        if text.strip():
-            found.append(text)
-    if not found:
-        raise DataError("the file has no text", where=str(path), remedy="put sentences into it, one a line")
-    return found
+    lines = content.removeprefix(codecs.BOM_UTF8).splitlines()
+    return [_decoded(line, f"{path}, line {number}") for number, line in enumerate(lines, 1)]
 
 
 def _decoded(line: bytes, where: str) -> str:

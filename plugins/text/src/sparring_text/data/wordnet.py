@@ -6,7 +6,6 @@ import lzma
 from importlib.resources import files
 
 from sparring_text.data.corpus import Corpus
-from sparring_text.tokens import TokenKind
 
 NAME = "WordNet's examples"
 
@@ -20,7 +19,8 @@ class WordNetExamples(Corpus):
 
     Args:
         length: Positions of a sequence in tokens, the end among them; longer sentences are left out.
-        tokens: ``word`` for words and marks, ``bpe`` for pieces of words.
+        tokens: ``word`` for words and marks, ``bpe`` for pieces of words; or the folder or
+            hub name of a pretrained model, such as one for ``text/causal-lm``, whose tokens are then taken.
         vocabulary: The most tokens, four special ones included.
         minimum_count: How often a word, or a pair of pieces, must occur in training sentences to become a token.
         held_out: The share of the split ``test``, in [0, 1).
@@ -30,7 +30,7 @@ class WordNetExamples(Corpus):
     def __init__(
         self,
         length: int = 14,
-        tokens: TokenKind = "word",
+        tokens: str = "word",
         vocabulary: int = 4000,
         minimum_count: int = 2,
         held_out: float = 0.1,

@@ -65,7 +65,7 @@ class CausalLMGenerator(SequenceGenerator):
         theirs, knows_unknown = their_numbers(known, pretrained)
         model = load_causal_lm(pretrained)
         check_room(model, self.length, pretrained)
-        never = never_written(self.vocabulary)
+        never = never_written(known)
         if not knows_unknown:
             never[UNKNOWN] = NEVER  # it would have the score of the end
         self.theirs: Tensor
@@ -92,6 +92,9 @@ class CausalLMGenerator(SequenceGenerator):
 
     def log_prob(self, tokens: Tensor, condition: Condition, lengths: Tensor | None = None) -> Tensor:
         return autoregressive.log_prob(self, tokens, condition, lengths)
+
+    def log_distribution(self, tokens: Tensor, condition: Condition) -> Tensor:
+        return autoregressive.log_distribution(self, tokens, condition)
 
     def sample(
         self,
