@@ -77,6 +77,24 @@ def test_a_critic_of_waves_alone_repeats_itself() -> None:
     assert not torch.allclose(discriminator(sample + torch.tensor([1.0, 0.0]), {}).logits[0], logits, atol=1e-4)
 
 
+def test_signs_are_all_that_is_seen_of_the_last_values() -> None:
+    generator = MLPGenerator(PointSpace(), {}, latent_dim=5, width=8, signs=3)
+    latent = torch.tensor([[0.3, -1.2, 0.5, -0.1, 2.0]])
+    stretched = latent * torch.tensor([1.0, 1.0, 7.0, 0.2, 3.0])
+    flipped = latent * torch.tensor([1.0, 1.0, 1.0, -1.0, 1.0])
+    scaled = latent * torch.tensor([1.0, 2.0, 1.0, 1.0, 1.0])
+    sample = generator(latent, {})
+    torch.testing.assert_close(generator(stretched, {}), sample)
+    assert not torch.allclose(generator(flipped, {}), sample)
+    assert not torch.allclose(generator(scaled, {}), sample)
+
+
+@pytest.mark.parametrize("signs", [-1, 5])
+def test_signs_are_some_of_the_latent(signs: int) -> None:
+    with pytest.raises(ValueError, match="between 0 and latent_dim, 4"):
+        MLPGenerator(PointSpace(), {}, latent_dim=4, signs=signs)
+
+
 class Endless(ArraySpace):
     """A space of no fixed shape."""
 

@@ -29,6 +29,9 @@ class MLPGenerator(Generator):
         latent_dim: The latent's size.
         width: The hidden layers' size.
         depth: How many hidden layers there are.
+        signs: Of how many of the latent's values, its last ones, only the sign is used. A network is continuous in its
+            latent, so that all of a normal latent cannot map into separate clusters: some of it maps onto bridges
+            between them. Signs let it jump.
     """
 
     def __init__(
@@ -38,9 +41,12 @@ class MLPGenerator(Generator):
         latent_dim: int = 64,
         width: int = 128,
         depth: int = 3,
+        signs: int = 0,
     ) -> None:
         super().__init__()
-        self.latent_shape = (latent_dim,)
+        if not 0 <= signs <= latent_dim:
+            raise ValueError(f"signs must be between 0 and latent_dim, {latent_dim}, not {signs}")
+        self.latent_shape, self.signs = (latent_dim,), signs
         self.sample_shape = space.shape
         self.embedding = _embedding(conditions, width)
         inputs = latent_dim + (width if self.embedding else 0)
@@ -51,6 +57,9 @@ class MLPGenerator(Generator):
         """Map ``(B, latent_dim)`` to ``(B, *space.shape)``, of any range."""
         if latent is None:
             raise SparringError("the generator mlp needs a latent", remedy="draw one with generator.latent(n, rng=rng)")
+        if self.signs:
+            whole = latent.shape[1] - self.signs
+            latent = torch.cat([latent[:, :whole], latent[:, whole:].sign()], dim=1)
         value = _join(latent, condition, self.embedding)
         for layer in self.hidden:
             value = layer(value)
