@@ -78,17 +78,18 @@ def measured(name: str, seed: int, arguments: argparse.Namespace) -> dict[str, A
 
 def points(folder: Path) -> dict[str, Any]:
     """Return the points of the weights that a run ended with, kept or not, and which ones it kept."""
+    from sparring_text.data.oracle import Oracle
     from sparring_text.metrics.temperature_frontier import frontier
 
+    run = read_run(folder)
+    data = Oracle(**{name: value for name, value in run.recipe["data"].items() if name != "use"})
     trained = sparring.load(folder)
     generator = trained.networks["generator"].eval()
     assert isinstance(generator, SequenceGenerator)
     checkpoint.load_weights(generator, checkpoint.listed(folder)[-1] / "generator.safetensors", role="generator")
-    data = trained.data
     held_out = data.split("test").gather(torch.arange(COUNT), rng=torch.Generator().manual_seed(0)).sample
     found = frontier(generator, data, held_out, TEMPERATURES, COUNT, seed=1)
-    evaluations = read_run(folder).of_kind("evaluate")
-    best = min(evaluations, key=lambda line: line["values"]["nll_gap"])
+    best = min(run.of_kind("evaluate"), key=lambda line: line["values"]["nll_gap"])
     return {
         "entropy": data.entropy.mean,
         "kept_step": best["step"],
