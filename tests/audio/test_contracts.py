@@ -44,13 +44,46 @@ class TestFolder(DataContract):
 
 class TestFolderInPieces(DataContract):
     plugin, name = plugin, "audio/folder"
-    options: Mapping[str, Any] = {"path": FILES.name, "space": SMALL, "cut": True, "labels": False}
+    options: Mapping[str, Any] = {"path": FILES.name, "space": SMALL, "cut": "pieces", "labels": False}
+
+
+class TestFolderFromAnywhere(DataContract):
+    plugin, name = plugin, "audio/folder"
+    options: Mapping[str, Any] = {
+        "path": FILES.name,
+        "cut": "random",
+        "space": {"use": "audio/log-stft", "sample_rate": 8000, "window": 32, "hop": 16, "frames": 16},
+    }
 
 
 class TestLogMelSpace(SpaceContract):
     plugin, name = plugin, "audio/log-mel"
     options: Mapping[str, Any] = {name: value for name, value in SMALL.items() if name != "use"}
     round_trip = False  # phases are lost, and few arrays are the spectrogram of any sound
+
+
+class TestLogStftSpace(SpaceContract):
+    plugin, name = plugin, "audio/log-stft"
+    options: Mapping[str, Any] = {
+        "sample_rate": 8000,
+        "window": 32,
+        "hop": 16,
+        "frames": 16,
+        "mean": [-60.0] * 16,
+        "deviation": [15.0] * 16,
+    }
+    round_trip = False
+
+
+class TestInstantaneousFrequencySpace(SpaceContract):
+    plugin, name = plugin, "audio/instantaneous-frequency"
+    options: Mapping[str, Any] = {"sample_rate": 8000, "window": 32, "hop": 8, "frames": 16}
+    round_trip = False  # frames overlap, so that few arrays are those of any sound
+
+
+class TestWaveformSpace(SpaceContract):
+    plugin, name = plugin, "audio/waveform"
+    options: Mapping[str, Any] = {"sample_rate": 8000, "length": 256}
 
 
 class TestGenerator(GeneratorContract):

@@ -24,6 +24,15 @@ for kind, name, target, summary in (
     ),
     ("metric", "sound", "metrics:SoundMeasures", "Distance to the nearest real sound, loudness, and share of silence"),
     ("metric", "word-accuracy", "metrics:WordAccuracy", "How many sounds are heard as the word that was asked for"),
+    (
+        *("space", "instantaneous-frequency", "frequency_space:InstantaneousFrequencySpace"),
+        "Log magnitudes and instantaneous frequencies in [-1, 1], from which sound comes back exactly (GANSynth)",
+    ),
     ("space", "log-mel", "spaces:LogMelSpace", "Log-mel spectrograms in [-1, 1], and back to sound by Griffin-Lim"),
+    (
+        *("space", "log-stft", "stft_space:LogStftSpace"),
+        "Log magnitudes, each frequency normalised by the data's own statistics and clipped (SpecGAN)",
+    ),
+    ("space", "waveform", "waveform:WaveformSpace", "Waveforms in [-1, 1], as they are"),
 ):
     plugin.add(kind, name, f"sparring_audio.{target}", summary)
