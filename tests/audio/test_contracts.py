@@ -20,12 +20,17 @@ from sparring.testing import (
     covers,
 )
 from sparring_audio import plugin
+from sparring_audio.frequency_space import InstantaneousFrequencySpace
 from sparring_audio.numbers import SpokenNumbers
+from sparring_audio.waveform import WaveformSpace
 from tests.audio.files import SMALL, fill, small_space
 
 torch.set_num_threads(1)
 
 NUMBERS = SpokenNumbers(small_space(), variants=20)
+WAVEFORMS = SpokenNumbers(WaveformSpace(8000, 512), variants=10)
+FREQUENCIES = SpokenNumbers(InstantaneousFrequencySpace(8000, window=32, hop=8, frames=16), variants=10)
+UNLABELLED = SpokenNumbers(FREQUENCIES.space, variants=10, labels=False)
 CLASSIFIER = {"use": "audio/classifier", "steps": 60, "width": 8}
 FILES = TemporaryDirectory()  # removed when the process ends
 fill(Path(FILES.name) / "low", 15)
@@ -94,6 +99,37 @@ class TestGenerator(GeneratorContract):
 class TestDiscriminator(DiscriminatorContract):
     plugin, name, data = plugin, "audio/spectrogram", NUMBERS
     options: Mapping[str, Any] = {"width": 4}
+
+
+class TestSpecganGenerator(GeneratorContract):
+    plugin, name, data = plugin, "audio/specgan", NUMBERS
+    options: Mapping[str, Any] = {"width": 2, "latent_dim": 8}
+
+
+class TestSpecganDiscriminator(DiscriminatorContract):
+    plugin, name, data = plugin, "audio/specgan", NUMBERS
+    options: Mapping[str, Any] = {"width": 2}
+
+
+class TestWaveganGenerator(GeneratorContract):
+    plugin, name, data = plugin, "audio/wavegan", WAVEFORMS
+    options: Mapping[str, Any] = {"width": 2, "latent_dim": 8}
+
+
+class TestWaveganDiscriminator(DiscriminatorContract):
+    plugin, name, data = plugin, "audio/wavegan", WAVEFORMS
+    options: Mapping[str, Any] = {"width": 2}
+
+
+class TestGansynthGenerator(GeneratorContract):
+    plugin, name, data = plugin, "audio/gansynth", FREQUENCIES
+    options: Mapping[str, Any] = {"width": 2, "latent_dim": 8}
+
+
+class TestGansynthDiscriminator(DiscriminatorContract):
+    # It is not told the class: `heads` around it name the class.
+    plugin, name, data = plugin, "audio/gansynth", UNLABELLED
+    options: Mapping[str, Any] = {"width": 2}
 
 
 class TestClassifier(EncoderContract):

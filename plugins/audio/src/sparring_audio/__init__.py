@@ -14,14 +14,29 @@ for kind, name, target, summary in (
         "The words zero to nine, recorded once each and varied a little",
     ),
     (
+        *("discriminator", "gansynth", "networks.gansynth:GansynthDiscriminator"),
+        "GANSynth's critic at a fixed size, for levels and instantaneous frequencies",
+    ),
+    ("discriminator", "specgan", "networks.specgan:SpecganDiscriminator", "SpecGAN's critic of spectrograms"),
+    (
         *("discriminator", "spectrogram", "networks.spectrogram:SpectrogramDiscriminator"),
         "Strided convolutions over mel bands and frames",
     ),
+    (
+        *("discriminator", "wavegan", "networks.wavegan:WaveganDiscriminator"),
+        "WaveGAN's critic of waveforms, with phase shuffle",
+    ),
     ("encoder", "classifier", "encoders:ClassifierEncoder", "A small classifier, trained on the data's own labels"),
+    (
+        *("generator", "gansynth", "networks.gansynth:GansynthGenerator"),
+        "GANSynth's generator at a fixed size, of levels and instantaneous frequencies",
+    ),
+    ("generator", "specgan", "networks.specgan:SpecganGenerator", "SpecGAN's generator of spectrograms"),
     (
         *("generator", "spectrogram", "networks.spectrogram:SpectrogramGenerator"),
         "Transposed convolutions over mel bands and frames",
     ),
+    ("generator", "wavegan", "networks.wavegan:WaveganGenerator", "WaveGAN's generator of waveforms"),
     ("metric", "sound", "metrics:SoundMeasures", "Distance to the nearest real sound, loudness, and share of silence"),
     ("metric", "word-accuracy", "metrics:WordAccuracy", "How many sounds are heard as the word that was asked for"),
     (
