@@ -23,7 +23,7 @@ from sparring_audio import plugin
 from sparring_audio.frequency_space import InstantaneousFrequencySpace
 from sparring_audio.numbers import SpokenNumbers
 from sparring_audio.waveform import WaveformSpace
-from tests.audio.files import SMALL, fill, small_space
+from tests.audio.files import SMALL, fill, fill_kits, fill_prompts, small_space
 
 torch.set_num_threads(1)
 
@@ -35,6 +35,9 @@ CLASSIFIER = {"use": "audio/classifier", "steps": 60, "width": 8}
 FILES = TemporaryDirectory()  # removed when the process ends
 fill(Path(FILES.name) / "low", 15)
 fill(Path(FILES.name) / "high", 15, lowest=1500.0)
+FETCHED = TemporaryDirectory()
+fill_kits(Path(FETCHED.name) / "kits", 12)
+fill_prompts(Path(FETCHED.name) / "prompts", 20)
 
 
 class TestSpokenNumbers(DataContract):
@@ -59,6 +62,16 @@ class TestFolderFromAnywhere(DataContract):
         "cut": "random",
         "space": {"use": "audio/log-stft", "sample_rate": 8000, "window": 32, "hop": 16, "frames": 16},
     }
+
+
+class TestDrumHits(DataContract):
+    plugin, name = plugin, "audio/drum-hits"
+    options: Mapping[str, Any] = {"path": FETCHED.name + "/kits", "space": SMALL}
+
+
+class TestPrompts(DataContract):
+    plugin, name = plugin, "audio/prompts"
+    options: Mapping[str, Any] = {"path": FETCHED.name + "/prompts", "sample_rate": 8000, "space": SMALL}
 
 
 class TestLogMelSpace(SpaceContract):
@@ -145,6 +158,11 @@ class TestWordAccuracy(MetricContract):
 
 class TestSound(MetricContract):
     plugin, name, data = plugin, "audio/sound", NUMBERS
+    rows = 64
+
+
+class TestDiversity(MetricContract):
+    plugin, name, data = plugin, "audio/diversity", NUMBERS
     rows = 64
 
 

@@ -6,7 +6,9 @@ plugin = Plugin("audio")
 
 # Targets are named, not imported: listing components needs no torch.
 for kind, name, target, summary in (
+    ("data", "drum-hits", "drums:DrumHits", "Strokes of five kinds on drums and cymbals, from twelve kits; fetched"),
     ("data", "folder", "folder:Folder", "Your own sounds: a folder, whose sub-folders are labels"),
+    ("data", "prompts", "prompts:Prompts", "A telephone's prompts with what they say, at 8 or 16 kHz; fetched"),
     (
         "data",
         "spoken-numbers",
@@ -37,6 +39,10 @@ for kind, name, target, summary in (
         "Transposed convolutions over mel bands and frames",
     ),
     ("generator", "wavegan", "networks.wavegan:WaveganGenerator", "WaveGAN's generator of waveforms"),
+    (
+        *("metric", "diversity", "diversity:Diversity"),
+        "Spread within a class against that of the training clips, and distance to the nearest of them",
+    ),
     ("metric", "sound", "metrics:SoundMeasures", "Distance to the nearest real sound, loudness, and share of silence"),
     ("metric", "word-accuracy", "metrics:WordAccuracy", "How many sounds are heard as the word that was asked for"),
     (
