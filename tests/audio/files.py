@@ -67,3 +67,21 @@ def fill_prompts(root: Path, count: int) -> None:
     texts = root / "asterisk-core-sounds-en" / "usr/share/doc/asterisk-core-sounds-en/core-sounds-en.txt.gz"
     texts.parent.mkdir(parents=True)
     texts.write_bytes(gzip.compress("\n".join(lines).encode()))
+
+
+def write_dataset(folder: Path, count: int = 40) -> None:
+    """Save a Hugging Face dataset of tones of two classes, with texts. It needs the package datasets."""
+    import datasets
+
+    fill(folder / "sounds", count)
+    table = datasets.Dataset.from_dict(
+        {
+            "sound": [str(folder / "sounds" / f"{index:03d}.wav") for index in range(count)],
+            "kind": [index % 2 for index in range(count)],
+            "said": [f"number {index}" for index in range(count)],
+        },
+    )
+    # Cast without decoding: the library's own decoder of sounds is not needed, and need not be installed.
+    table = table.cast_column("sound", datasets.Audio(decode=False))
+    table = table.cast_column("kind", datasets.ClassLabel(names=["even", "odd"]))
+    table.save_to_disk(str(folder / "saved"))

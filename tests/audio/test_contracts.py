@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 import torch
 
 from sparring.testing import (
@@ -23,7 +25,7 @@ from sparring_audio import plugin
 from sparring_audio.frequency_space import InstantaneousFrequencySpace
 from sparring_audio.numbers import SpokenNumbers
 from sparring_audio.waveform import WaveformSpace
-from tests.audio.files import SMALL, fill, fill_kits, fill_prompts, small_space
+from tests.audio.files import SMALL, fill, fill_kits, fill_prompts, small_space, write_dataset
 
 torch.set_num_threads(1)
 
@@ -38,6 +40,9 @@ fill(Path(FILES.name) / "high", 15, lowest=1500.0)
 FETCHED = TemporaryDirectory()
 fill_kits(Path(FETCHED.name) / "kits", 12)
 fill_prompts(Path(FETCHED.name) / "prompts", 20)
+HAS_DATASETS = importlib.util.find_spec("datasets") is not None
+if HAS_DATASETS:
+    write_dataset(Path(FETCHED.name) / "dataset")
 
 
 class TestSpokenNumbers(DataContract):
@@ -67,6 +72,12 @@ class TestFolderFromAnywhere(DataContract):
 class TestDrumHits(DataContract):
     plugin, name = plugin, "audio/drum-hits"
     options: Mapping[str, Any] = {"path": FETCHED.name + "/kits", "space": SMALL}
+
+
+@pytest.mark.skipif(not HAS_DATASETS, reason="the package datasets is not installed")
+class TestHuggingFace(DataContract):
+    plugin, name = plugin, "audio/hugging-face"
+    options: Mapping[str, Any] = {"dataset": FETCHED.name + "/dataset/saved", "space": SMALL}
 
 
 class TestPrompts(DataContract):

@@ -8,6 +8,7 @@ plugin = Plugin("audio")
 for kind, name, target, summary in (
     ("data", "drum-hits", "drums:DrumHits", "Strokes of five kinds on drums and cymbals, from twelve kits; fetched"),
     ("data", "folder", "folder:Folder", "Your own sounds: a folder, whose sub-folders are labels"),
+    ("data", "hugging-face", "hugging_face:HuggingFace", "Sounds of a Hugging Face dataset, by name or local folder"),
     ("data", "prompts", "prompts:Prompts", "A telephone's prompts with what they say, at 8 or 16 kHz; fetched"),
     (
         "data",
