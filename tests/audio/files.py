@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -42,3 +43,45 @@ SMALL = {
     "lowest": 100.0,
     "highest": 4000.0,
 }
+
+
+def fill_kits(folder: Path, each: int) -> None:
+    """Write strokes of every kind into two kits, and a few that are of none."""
+    names = {"kick": "Kick", "snare": "EE_Snare", "hat": "hihat-closed", "tom": "PearlTom", "cymbal": "CrashRide"}
+    for kind, (pitch, name) in enumerate(names.items()):
+        for index in range(each):
+            place = folder / ("acoustic" if index % 2 else "electronic") / f"{name}-{index}.wav"
+            write(place, tone(200.0 + 300 * kind + 10 * index, 0.05 + 0.01 * len(pitch), level=0.1 + 0.01 * index))
+    write(folder / "acoustic" / "Cowbell-1.wav", tone())
+    write(folder / "acoustic" / "Kick_Tom.wav", tone())
+
+
+def fill_prompts(root: Path, count: int) -> None:
+    """Lay tones out as the packages of prompts do, at 8 kHz, with what they say."""
+    voice = root / "asterisk-core-sounds-en-wav" / "usr/share/asterisk/sounds/en_US_f_Allison"
+    fill(voice / "digits", count)
+    write(voice / "beep.wav", tone())
+    write(voice / "silence" / "1.wav", np.zeros(8000, dtype=np.float32))
+    lines = ["; Prompts", "", "beep: [a beep]", "silence/1: (one second of silence)"]
+    lines += [f"digits/{index:03d}: number {index}" for index in range(count)]
+    texts = root / "asterisk-core-sounds-en" / "usr/share/doc/asterisk-core-sounds-en/core-sounds-en.txt.gz"
+    texts.parent.mkdir(parents=True)
+    texts.write_bytes(gzip.compress("\n".join(lines).encode()))
+
+
+def write_dataset(folder: Path, count: int = 40) -> None:
+    """Save a Hugging Face dataset of tones of two classes, with texts. It needs the package datasets."""
+    import datasets
+
+    fill(folder / "sounds", count)
+    table = datasets.Dataset.from_dict(
+        {
+            "sound": [str(folder / "sounds" / f"{index:03d}.wav") for index in range(count)],
+            "kind": [index % 2 for index in range(count)],
+            "said": [f"number {index}" for index in range(count)],
+        },
+    )
+    # Cast without decoding: the library's own decoder of sounds is not needed, and need not be installed.
+    table = table.cast_column("sound", datasets.Audio(decode=False))
+    table = table.cast_column("kind", datasets.ClassLabel(names=["even", "odd"]))
+    table.save_to_disk(str(folder / "saved"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,39 @@ from sparring import api
 from sparring.builtin import plugin as core
 from sparring.plugins.registry import Registry
 from sparring.recipes.check import resolve
+from tests.audio.files import fill, fill_kits
 
+QUICK = "{use: audio/classifier, steps: 5, width: 4}"
+# Each recipe as it is, but for sizes, so that two steps take a second and nothing is fetched.
+TINY: dict[str, list[str]] = {
+    "conditional-numbers": [
+        *("data.variants=12", "networks.generator.width=4", "networks.discriminator.width=4"),
+        *(f"evaluate.metrics.0.encoder={QUICK}", f"evaluate.metrics.1.encoder={QUICK}"),
+    ],
+    "gansynth-drums": [
+        *("data.path={kits}", "data.space.window=32", "data.space.hop=8", "data.space.frames=32"),
+        *("networks.generator.width=2", "networks.discriminator.discriminator.width=2"),
+        *(f"evaluate.metrics.0.encoder={QUICK}", f"evaluate.metrics.1.encoder={QUICK}"),
+    ],
+    "own-recordings": [
+        *("data.path={sounds}", "data.space.window=512", "data.space.hop=128", "data.space.mels=16"),
+        *("data.space.frames=16", "networks.generator.width=2", "networks.discriminator.width=2"),
+    ],
+    "specgan-numbers": [
+        *("data.variants=12", "data.space.window=32", "data.space.hop=16", "data.space.frames=32"),
+        *("networks.generator.width=2", "networks.discriminator.width=2"),
+        *(f"evaluate.metrics.0.encoder={QUICK}", f"evaluate.metrics.1.encoder={QUICK}"),
+    ],
+    "wavegan-drums": [
+        *("data.path={kits}", "data.space.length=512"),
+        *("networks.generator.width=2", "networks.discriminator.width=2"),
+        *(f"evaluate.metrics.0.encoder={QUICK}", f"evaluate.metrics.1.encoder={QUICK}"),
+    ],
+}
+SHORT = [
+    *("stages.0.steps=2", "stages.0.batch=4", "log.every=1", "evaluate.every=2", "evaluate.count=20"),
+    *("samples.every=2", "samples.count=4", "checkpoint.every=2"),
+]
 FOLDER = Path(__file__).parents[2] / "recipes" / "audio"
 RECIPES = sorted(FOLDER.glob("*.yaml"))
 
@@ -32,7 +65,7 @@ def registry() -> Registry:
 
 
 def test_there_are_recipes() -> None:
-    assert "spectrogram-numbers" in {path.stem for path in RECIPES}
+    assert {"spectrogram-numbers", *TINY} <= {path.stem for path in RECIPES}
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
@@ -79,3 +112,22 @@ def test_the_numbers_train_two_steps_and_leave_pictures_and_sounds(tmp_path: Pat
     batch = trained.generate(3, condition={"label": "seven"})
     assert batch.sample.shape == (3, 1, 64, 32)
     assert batch.condition["label"].tolist() == [7, 7, 7]
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_other_recipes_train_two_steps(name: str, tmp_path: Path) -> None:
+    fill_kits(tmp_path / "kits", 12)
+    fill(tmp_path / "sounds", 24, seconds=0.4)
+    folders = {"kits": tmp_path / "kits", "sounds": tmp_path / "sounds"}
+    changes = [change.format(**folders) if change.startswith("data.path") else change for change in TINY[name]]
+    result = api.train(FOLDER / f"{name}.yaml", out=tmp_path / "run", overrides=[*SHORT, *changes])
+    assert result.status == "finished"
+    assert "spread" in result.metrics
+    assert all(math.isfinite(value) for value in result.metrics.values())
+    folder = tmp_path / "run" / "samples" / "00000002"
+    assert (folder / "preview.png").is_file()
+    assert sorted(folder.rglob("*.wav"))
+    # The space that the networks' samples live in is read back, statistics and all, where the data are not.
+    batch = api.load(tmp_path / "run").generate(2)
+    assert len(batch) == 2
+    assert batch.sample.isfinite().all()
