@@ -21,7 +21,7 @@ from sparring.testing import (
 )
 from sparring_audio import plugin
 from sparring_audio.numbers import SpokenNumbers
-from tests.audio.files import SMALL, fill, small_space
+from tests.audio.files import MEL, SMALL, WAVEFORM, fill, small_space, write_voice
 
 torch.set_num_threads(1)
 
@@ -30,6 +30,8 @@ CLASSIFIER = {"use": "audio/classifier", "steps": 60, "width": 8}
 FILES = TemporaryDirectory()  # removed when the process ends
 fill(Path(FILES.name) / "low", 15)
 fill(Path(FILES.name) / "high", 15, lowest=1500.0)
+VOICE = TemporaryDirectory()
+write_voice(Path(VOICE.name))
 
 
 class TestSpokenNumbers(DataContract):
@@ -47,10 +49,36 @@ class TestFolderInPieces(DataContract):
     options: Mapping[str, Any] = {"path": FILES.name, "space": SMALL, "cut": True, "labels": False}
 
 
+class TestRecordings(DataContract):
+    plugin, name = plugin, "audio/recordings"
+    options: Mapping[str, Any] = {"path": FILES.name, "space": WAVEFORM, "held_out": 0.2}
+
+
+class TestRussianSpeech(DataContract):
+    plugin, name = plugin, "audio/russian-speech"
+    options: Mapping[str, Any] = {"path": VOICE.name, "held_out": 0.4}
+
+
+class TestVocoding(DataContract):
+    plugin, name = plugin, "audio/vocoding"
+    options: Mapping[str, Any] = {"of": {"use": "audio/recordings", **TestRecordings.options}, "mel": MEL}
+
+
 class TestLogMelSpace(SpaceContract):
     plugin, name = plugin, "audio/log-mel"
     options: Mapping[str, Any] = {name: value for name, value in SMALL.items() if name != "use"}
     round_trip = False  # phases are lost, and few arrays are the spectrogram of any sound
+
+
+class TestMelSpace(SpaceContract):
+    plugin, name = plugin, "audio/mel"
+    options: Mapping[str, Any] = {name: value for name, value in MEL.items() if name != "use"}
+    round_trip = False  # phases are lost, and few arrays are the spectrogram of any sound
+
+
+class TestWaveformSpace(SpaceContract):
+    plugin, name = plugin, "audio/waveform"
+    options: Mapping[str, Any] = {name: value for name, value in WAVEFORM.items() if name != "use"}
 
 
 class TestGenerator(GeneratorContract):

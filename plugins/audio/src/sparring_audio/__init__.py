@@ -9,9 +9,25 @@ for kind, name, target, summary in (
     ("data", "folder", "folder:Folder", "Your own sounds: a folder, whose sub-folders are labels"),
     (
         "data",
+        "recordings",
+        "recordings:Recordings",
+        "Whole recordings in a folder: segments from random places of them",
+    ),
+    (
+        *("data", "russian-speech", "russian:RussianSpeech"),
+        "620 sentences of one Russian voice, with texts and the times of phones",
+    ),
+    (
+        "data",
         "spoken-numbers",
         "numbers:SpokenNumbers",
         "The words zero to nine, recorded once each and varied a little",
+    ),
+    (
+        "data",
+        "vocoding",
+        "vocoding:Vocoding",
+        "Any waveforms, each with the mel spectrogram that it is to be made from",
     ),
     (
         *("discriminator", "spectrogram", "networks.spectrogram:SpectrogramDiscriminator"),
@@ -25,5 +41,7 @@ for kind, name, target, summary in (
     ("metric", "sound", "metrics:SoundMeasures", "Distance to the nearest real sound, loudness, and share of silence"),
     ("metric", "word-accuracy", "metrics:WordAccuracy", "How many sounds are heard as the word that was asked for"),
     ("space", "log-mel", "spaces:LogMelSpace", "Log-mel spectrograms in [-1, 1], and back to sound by Griffin-Lim"),
+    ("space", "mel", "mels:MelSpace", "Mel spectrograms that drive a vocoder: a contract, HiFi-GAN's dialect at first"),
+    ("space", "waveform", "waveforms:WaveformSpace", "Waveforms of one channel in [-1, 1]"),
 ):
     plugin.add(kind, name, f"sparring_audio.{target}", summary)

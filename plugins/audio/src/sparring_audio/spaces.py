@@ -15,13 +15,13 @@ from torch import Tensor
 from sparring.errors import DataError
 from sparring.interfaces.space import Space
 from sparring_audio import transforms
+from sparring_audio.mismatch import refuse_mismatch, refuse_rate
 from sparring_audio.pictures import grid
 from sparring_audio.sounds import as_sound, fit
 from sparring_audio.transforms import MelSettings
 
 MOMENTUM = 0.99  # of Griffin-Lim, as in the paper
 CHUNK = 256  # sounds that are transformed at a time
-UNITS = {"sample_rate": " Hz", "lowest": " Hz", "highest": " Hz", "floor": " dB", "ceiling": " dB"}
 
 
 class LogMelSpace(Space):
@@ -157,12 +157,7 @@ class LogMelSpace(Space):
 
     def refuse_rate(self, rate: int, where: str = "") -> None:
         """Raise where a sound has another sample rate than this space; the message has both."""
-        if rate != self.sample_rate:
-            raise DataError(
-                f"the sound has a sample rate of {rate} Hz, and this space has {self.sample_rate} Hz",
-                where=where,
-                remedy=f"set the space's `sample_rate` to {rate}, or let the data resample: `resample: true`",
-            )
+        refuse_rate(rate, self.sample_rate, where)
 
     def refuse_mismatch(self, other: Space, where: str = "") -> None:
         """Raise where spectrograms of another space do not mean the same as this one's.
@@ -174,20 +169,7 @@ class LogMelSpace(Space):
         Raises:
             DataError: With both values of every setting that differs.
         """
-        if not isinstance(other, LogMelSpace):
-            raise DataError(f"{type(other).__name__} is no space of log-mel spectrograms", where=where)
-        theirs = other.options()
-        differing = [
-            f"{name} {value}{UNITS.get(name, '')} here and {theirs[name]}{UNITS.get(name, '')} there"
-            for name, value in self.options().items()
-            if name != "iterations" and theirs[name] != value
-        ]
-        if differing:
-            raise DataError(
-                f"the spectrograms do not mean the same: {'; '.join(differing)}",
-                where=where,
-                remedy="give both the same settings",
-            )
+        refuse_mismatch(self, other, self.called, where, ignored=("iterations",))
 
     def _refuse_nonsense(self) -> None:
         troubles = [
