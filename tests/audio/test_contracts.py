@@ -21,6 +21,7 @@ from sparring.testing import (
 )
 from sparring_audio import plugin
 from sparring_audio.numbers import SpokenNumbers
+from tests.audio import test_vocoder_contracts
 from tests.audio.files import MEL, SMALL, WAVEFORM, fill, small_space, write_voice
 
 torch.set_num_threads(1)
@@ -108,4 +109,4 @@ class TestSound(MetricContract):
 
 
 def test_every_component_is_under_contract() -> None:
-    covers(plugin, *contracts_in(globals()))
+    covers(plugin, *contracts_in(globals()), *contracts_in(vars(test_vocoder_contracts)))
