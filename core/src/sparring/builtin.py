@@ -48,6 +48,7 @@ _COMPONENTS = {
         ("cycle", "objectives.cycle:Cycle", "Unpaired translation, there and back (CycleGAN)"),
         ("likelihood", "objectives.likelihood:Likelihood", "Imitation by maximum likelihood"),
         ("reinforce", "objectives.reinforce:Reinforce", "Policy gradient on a reward or a critic"),
+        ("regression", "objectives.regression:Regression", "Imitation by the distance from real samples (L1, L2)"),
     ],
     "optimizer": [
         ("adam", "training.optim:adam", "Adam"),

@@ -63,10 +63,15 @@ for kind, name, target, summary in (
     ("metric", "word-accuracy", "metrics:WordAccuracy", "How many sounds are heard as the word that was asked for"),
     ("space", "log-mel", "spaces:LogMelSpace", "Log-mel spectrograms in [-1, 1], and back to sound by Griffin-Lim"),
     ("space", "mel", "mels:MelSpace", "Mel spectrograms that drive a vocoder: a contract, HiFi-GAN's dialect at first"),
-    ("space", "waveform", "waveforms:WaveformSpace", "Waveforms of one channel in [-1, 1]"),
-    ("term", "mel-l1", "terms:MelL1", "The difference of log-mel spectrograms of generated and real waveforms"),
+    ("space", "waveform", "waveform:WaveformSpace", "Waveforms of one channel in [-1, 1]"),
     (
-        *("term", "multi-resolution-stft", "terms:MultiResolutionSTFT"),
+        "term",
+        "mel-l1",
+        "waveform_terms:MelL1",
+        "The difference of log-mel spectrograms of generated and real waveforms",
+    ),
+    (
+        *("term", "multi-resolution-stft", "waveform_terms:MultiResolutionSTFT"),
         "Spectral convergence and log magnitude of spectra of several resolutions",
     ),
 ):

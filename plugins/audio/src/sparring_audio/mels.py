@@ -18,11 +18,11 @@ from torch import Tensor
 
 from sparring.errors import DataError
 from sparring.interfaces.space import Space
-from sparring_audio import spectra, transforms
+from sparring_audio import magnitudes, transforms
+from sparring_audio.magnitudes import Filters
 from sparring_audio.mismatch import refuse_mismatch, refuse_rate
 from sparring_audio.pictures import grid
 from sparring_audio.sounds import as_sound, fit
-from sparring_audio.spectra import Filters
 
 LOUDEST = 10.0  # a magnitude that hardly a band of speech exceeds, shown as the brightest
 
@@ -130,7 +130,7 @@ class MelSpace(Space):
                 f"{waveforms.shape[1]} samples are no multiple of the hop, {self.hop} samples",
                 remedy="give sounds of whole hops, or pad them",
             )
-        magnitude_BNT = spectra.magnitudes_by_hop(waveforms, self.window, self.hop, self.padding)
+        magnitude_BNT = magnitudes.magnitudes_by_hop(waveforms, self.window, self.hop, self.padding)
         mel_BMT = self._bands(waveforms.device) @ magnitude_BNT
         raised_BMT = mel_BMT.clamp_min(self.smallest)
         return raised_BMT.log() if self.logarithm == "natural" else raised_BMT.log10()
@@ -160,7 +160,7 @@ class MelSpace(Space):
         refuse_mismatch(self, other, self.called, where, ignored=("frames",))
 
     def _bands(self, device: torch.device) -> Tensor:
-        return spectra.mel_bands(
+        return magnitudes.mel_bands(
             self.sample_rate, self.window, self.mels, self.lowest, self.highest, self.filters, device
         )
 

@@ -19,7 +19,7 @@ from sparring.interfaces.space import Space
 from sparring_audio.files import find_sounds, notes_of
 from sparring_audio.sounds import read_sound, sounding
 from sparring_audio.transforms import resample
-from sparring_audio.waveforms import WaveformSpace, waveform_space
+from sparring_audio.waveform import WaveformSpace, waveform_space
 
 FEWEST = 2  # recordings: one to learn from and one to hold out
 READERS = 8  # threads; libsndfile decodes without holding Python's lock

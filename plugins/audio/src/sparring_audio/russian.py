@@ -11,7 +11,7 @@ from sparring.errors import DataError
 from sparring.interfaces.data import Source
 from sparring.interfaces.space import Space
 from sparring_audio.recordings import Recordings
-from sparring_audio.waveforms import WaveformSpace, waveform_space
+from sparring_audio.waveform import WaveformSpace, waveform_space
 
 NAME = "audio/russian-speech"
 PACKAGE = "festvox-ru"  # of Debian and Ubuntu

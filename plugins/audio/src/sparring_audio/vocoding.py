@@ -8,7 +8,7 @@ from sparring.errors import DataError
 from sparring.interfaces.data import Batch, Data
 from sparring.interfaces.space import Space
 from sparring_audio.mels import MelSpace
-from sparring_audio.waveforms import waveform_space
+from sparring_audio.waveform import waveform_space
 
 NAME = "audio/vocoding"
 

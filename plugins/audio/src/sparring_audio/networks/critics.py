@@ -20,8 +20,8 @@ from sparring.errors import DataError
 from sparring.interfaces.data import Condition
 from sparring.interfaces.discriminator import Critique, Discriminator, lift_critique
 from sparring.interfaces.space import Space
-from sparring_audio.spectra import magnitudes, mirrored
-from sparring_audio.waveforms import waveform_space
+from sparring_audio.magnitudes import magnitudes, mirrored
+from sparring_audio.waveform import waveform_space
 
 SLOPE, RESOLUTION_SLOPE = 0.1, 0.2  # of LeakyReLU below zero, in HiFi-GAN and in UnivNet
 DEEPEST = 32  # times `width`, of the period critics' last layers

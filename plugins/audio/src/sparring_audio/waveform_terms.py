@@ -13,8 +13,8 @@ from sparring.errors import DataError, TrainingError
 from sparring.interfaces.context import Context
 from sparring.interfaces.objective import Term
 from sparring.interfaces.space import Space
-from sparring_audio.spectra import Filters, magnitudes, mel_bands
-from sparring_audio.waveforms import waveform_space
+from sparring_audio.magnitudes import Filters, magnitudes, mel_bands
+from sparring_audio.waveform import waveform_space
 
 SMALLEST_MEL = 1e-5  # of a magnitude in a mel band, as in HiFi-GAN
 SMALLEST = 1e-7  # of what spectra are divided by, so that silence has a distance

@@ -12,9 +12,9 @@ import torch
 from PIL import Image
 
 from sparring.errors import DataError
-from sparring_audio import spectra
+from sparring_audio import magnitudes
 from sparring_audio.mels import MelSpace
-from sparring_audio.waveforms import WaveformSpace
+from sparring_audio.waveform import WaveformSpace
 from tests.audio.files import small_mel, small_space, small_waveform, tone, write
 
 NOISE = torch.randn(2, 2048, generator=torch.Generator().manual_seed(0)) * 0.1
@@ -99,7 +99,7 @@ def test_other_dialects() -> None:
     assert torch.allclose(natural.analyse(NOISE) / np.log(10), decimal.analyse(NOISE), atol=1e-6)
     htk = MelSpace(**{**options, "filters": "htk"})
     bands = librosa.filters.mel(sr=8000, n_fft=256, n_mels=20, fmin=0, fmax=4000, htk=True, norm=None)
-    magnitude = spectra.magnitudes_by_hop(NOISE, 256, 64)
+    magnitude = magnitudes.magnitudes_by_hop(NOISE, 256, 64)
     assert torch.allclose(htk.analyse(NOISE).exp(), torch.from_numpy(bands) @ magnitude, rtol=1e-4)
     silent = MelSpace(**{**options, "padding": "zeros"})
     inner = slice(2, -2)  # frames that do not reach the ends
@@ -174,7 +174,7 @@ def test_settings_that_make_no_sense_are_refused(change: dict[str, float], said:
 @pytest.mark.parametrize("length", [1, 2, 5, 300])
 def test_mirrored_is_torch_s_reflection_as_far_as_that_goes(length: int) -> None:
     waveform = torch.rand(1, length, generator=torch.Generator().manual_seed(0))
-    found = spectra.mirrored(waveform, 7, 9)
+    found = magnitudes.mirrored(waveform, 7, 9)
     assert found.shape == (1, length + 16)
     if length > 9:
         assert torch.equal(found, torch.nn.functional.pad(waveform, (7, 9), mode="reflect"))

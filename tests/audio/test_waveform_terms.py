@@ -17,8 +17,8 @@ from sparring.interfaces.generator import Generator
 from sparring.losses.least_squares import LeastSquares
 from sparring.terms.feature_matching import FeatureMatching
 from sparring_audio.networks.critics import MultiPeriod, MultiScale, Together
-from sparring_audio.terms import MelL1, MultiResolutionSTFT, stft_distance
-from sparring_audio.waveforms import WaveformSpace
+from sparring_audio.waveform import WaveformSpace
+from sparring_audio.waveform_terms import MelL1, MultiResolutionSTFT, stft_distance
 from tests.audio.files import small_space
 
 SPACE = WaveformSpace(8000, 2048)

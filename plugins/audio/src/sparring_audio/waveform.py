@@ -14,10 +14,10 @@ from torch import Tensor
 
 from sparring.errors import DataError
 from sparring.interfaces.space import Space
+from sparring_audio.magnitudes import magnitudes
 from sparring_audio.mismatch import refuse_mismatch, refuse_rate
 from sparring_audio.pictures import grid
 from sparring_audio.sounds import as_sound, fit
-from sparring_audio.spectra import magnitudes
 
 PICTURE_WINDOW = 512  # samples, of the spectrograms that a preview shows
 PICTURE_FLOOR = -80.0  # dB below full scale, where a picture is black
