@@ -66,7 +66,7 @@ class WaveformSpace(Space):
         """
         sound = as_sound(raw, self.sample_rate)
         self.refuse_rate(sound.sample_rate, str(raw) if isinstance(raw, (str, Path)) else "")
-        return fit(torch.from_numpy(sound.waveform), self.length)[None]
+        return self.analyse(fit(torch.from_numpy(sound.waveform), self.length)[None])[0]
 
     def decode(self, sample: Tensor) -> NDArray[np.float32]:
         """Turn ``(1, L)`` into a waveform ``(L,)`` of floats in [-1, 1]."""
@@ -75,7 +75,7 @@ class WaveformSpace(Space):
                 f"a sample of shape {tuple(sample.shape)} is no waveform (1, L)",
                 remedy="give one sample, without the batch dimension",
             )
-        values: NDArray[np.float32] = _heard(sample.detach())[0].cpu().numpy()
+        values: NDArray[np.float32] = self.synthesise(sample.detach()[None])[0].cpu().numpy()
         return values
 
     def save(self, samples: Tensor, folder: Path) -> list[Path]:
@@ -88,11 +88,21 @@ class WaveformSpace(Space):
 
     def preview(self, samples: Tensor) -> Image.Image:
         """Lay spectrograms of the sounds out as a grid, low frequencies at the bottom; bright is loud."""
-        waveform_BL = _heard(samples.detach().cpu())[:, 0, :MOST_PICTURED]
+        waveform_BL = self.synthesise(samples.detach().cpu())[:, :MOST_PICTURED]
         window = max(4, min(PICTURE_WINDOW, 1 << (waveform_BL.shape[1].bit_length() - 1)))
         full_scale = window / 4  # a sine's magnitude: the Hann window's sum, shared between two frequencies
         level = 20 * (magnitudes(waveform_BL, window, window // 2) / full_scale).clamp_min(1e-9).log10()
         return grid((1 - 2 * level / PICTURE_FLOOR).clamp(-1, 1)[:, None])
+
+    # ---- many sounds, on their device ----
+
+    def analyse(self, waveforms: Tensor) -> Tensor:
+        """Turn waveforms ``(B, L)`` into samples ``(B, 1, L)``; what is louder than full scale is clipped."""
+        return waveforms[:, None].float().clamp(-1, 1)
+
+    def synthesise(self, samples: Tensor) -> Tensor:
+        """Turn samples ``(B, 1, L)`` into waveforms ``(B, L)`` in [-1, 1]."""
+        return samples[:, 0].float().nan_to_num(nan=0.0, posinf=1.0, neginf=-1.0).clamp(-1, 1)
 
     # ---- what does not fit ----
 
@@ -117,7 +127,3 @@ def waveform_space(space: Space, component: str) -> WaveformSpace:
             remedy="use data in the space audio/waveform",
         )
     return space
-
-
-def _heard(samples: Tensor) -> Tensor:
-    return samples.float().nan_to_num(nan=0.0, posinf=1.0, neginf=-1.0).clamp(-1, 1)
