@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import Any
 
 import librosa
 import numpy as np
@@ -14,6 +16,7 @@ from PIL import Image
 from sparring.errors import DataError
 from sparring_audio import magnitudes
 from sparring_audio.mels import MelSpace
+from sparring_audio.spaces import LogMelSpace
 from sparring_audio.waveform import WaveformSpace
 from tests.audio.files import small_mel, small_space, small_waveform, tone, write
 
@@ -123,6 +126,25 @@ def test_dialects_are_told_apart_with_both_values() -> None:
     assert caught.value.where == "the vocoder"
     with pytest.raises(DataError, match="MelSpace here and LogMelSpace there"):
         space.refuse_mismatch(small_space())
+
+
+def test_spectrograms_in_decibels_drive_a_vocoder_of_the_same_measures() -> None:
+    """Frames of audio/log-mel lie on the samples of each hop's start, and so half a hop beside a vocoder's."""
+    log_mel = LogMelSpace(8000, window=256, hop=64, mels=20, frames=17, highest=4000.0)
+    options: dict[str, Any] = {**small_mel().options(), "filters": "htk", "power": 2, "padding": "zeros"}
+    space = MelSpace(**options)
+    sound = NOISE[:, : log_mel.length]
+    converted = space.from_log_mel(log_mel.analyse(sound), log_mel)
+    wanted = space.analyse(torch.nn.functional.pad(sound, (32, 32)))
+    assert converted.shape == (2, 20, 17)
+    torch.testing.assert_close(converted, wanted, rtol=0, atol=1e-3)
+    silent = space.from_log_mel(-torch.ones(1, 1, 20, 3), log_mel)
+    assert silent.eq(math.log(1e-5)).all()
+    with pytest.raises(DataError, match=r"filters slaney here and htk there; power 1 here and 2 there"):
+        small_mel().from_log_mel(log_mel.analyse(sound), log_mel)
+    with pytest.raises(DataError, match="hop 32 here and 64 there"):
+        MelSpace(**{**options, "hop": 32}).from_log_mel(log_mel.analyse(sound), log_mel, "the vocoder")
+    assert np.isfinite(space.decode(converted[0])).all()
 
 
 def test_silence_and_clips_shorter_than_a_window_are_finite() -> None:

@@ -23,6 +23,7 @@ from sparring_audio.magnitudes import Filters
 from sparring_audio.mismatch import refuse_mismatch, refuse_rate
 from sparring_audio.pictures import grid
 from sparring_audio.sounds import as_sound, fit
+from sparring_audio.spaces import LogMelSpace
 
 LOUDEST = 10.0  # a magnitude that hardly a band of speech exceeds, shown as the brightest
 
@@ -49,7 +50,8 @@ class MelSpace(Space):
         highest: Upper edge of the last band, in Hz; at most half of the sample rate.
         filters: ``slaney``, as in librosa, HiFi-GAN and BigVGAN; or ``htk``, as in torchaudio and Vocos.
         logarithm: ``natural``, as in HiFi-GAN and Vocos; or ``decimal``, as in MelGAN and ParallelWaveGAN.
-        smallest: The magnitude to which smaller ones are raised, so that silence has a logarithm.
+        power: Whether bands add up magnitudes (1), as in all of these, or powers (2), as in ``audio/log-mel``.
+        smallest: The sum in a band to which smaller ones are raised, so that silence has a logarithm.
         padding: Whether a waveform is mirrored at its ends (``reflect``), or silence lies beyond (``zeros``).
     """
 
@@ -67,12 +69,13 @@ class MelSpace(Space):
         highest: float = 8000.0,
         filters: Filters = "slaney",
         logarithm: Literal["natural", "decimal"] = "natural",
+        power: Literal[1, 2] = 1,
         smallest: float = 1e-5,
         padding: Literal["reflect", "zeros"] = "reflect",
     ) -> None:
         self.sample_rate, self.window, self.hop, self.mels, self.frames = sample_rate, window, hop, mels, frames
         self.lowest, self.highest, self.filters = lowest, highest, filters
-        self.logarithm, self.smallest, self.padding = logarithm, smallest, padding
+        self.logarithm, self.power, self.smallest, self.padding = logarithm, power, smallest, padding
         self._refuse_nonsense()
         self.shape = (mels, frames)
         self.length = frames * hop
@@ -131,7 +134,7 @@ class MelSpace(Space):
                 remedy="give sounds of whole hops, or pad them",
             )
         magnitude_BNT = magnitudes.magnitudes_by_hop(waveforms, self.window, self.hop, self.padding)
-        mel_BMT = self._bands(waveforms.device) @ magnitude_BNT
+        mel_BMT = self._bands(waveforms.device) @ magnitude_BNT**self.power
         raised_BMT = mel_BMT.clamp_min(self.smallest)
         return raised_BMT.log() if self.logarithm == "natural" else raised_BMT.log10()
 
@@ -143,13 +146,42 @@ class MelSpace(Space):
             iterations: Of Griffin-Lim.
         """
         values = samples.float().nan_to_num(nan=self._log(self.smallest), posinf=self._log(LOUDEST))
-        limited_BMT = values.clamp(self._log(self.smallest), self._log(LOUDEST**2))
+        limited_BMT = values.clamp(self._log(self.smallest), self._log(LOUDEST ** (2 * self.power)))
         mel_BMT = limited_BMT.exp() if self.logarithm == "natural" else 10**limited_BMT
         mel_BMT = torch.where(limited_BMT > self._log(self.smallest) + 1e-6, mel_BMT, 0.0)
         with torch.no_grad(), torch.autocast(samples.device.type, enabled=False):
             bands_MN = self._bands(samples.device).double()
-            magnitude_BNT = transforms.unmixed(mel_BMT.double(), bands_MN)
+            magnitude_BNT = transforms.unmixed(mel_BMT.double(), bands_MN) ** (1 / self.power)
             return transforms.phased(magnitude_BNT, self.window, self.hop, iterations).float()
+
+    def from_log_mel(self, samples: Tensor, space: LogMelSpace, where: str = "") -> Tensor:
+        """Turn samples of ``audio/log-mel``, such as another run generates, into what drives a vocoder of this space.
+
+        A vocoder's sound of T frames is a hop longer than theirs: half a hop earlier at its start, and later at its
+        end. What they have clipped at their floor and ceiling stays clipped.
+
+        Args:
+            samples: ``(B, 1, mels, T)`` in [-1, 1].
+            space: Their space.
+            where: What it belongs to, for the message.
+
+        Returns:
+            ``(B, mels, T)``.
+
+        Raises:
+            DataError: The two do not measure the same; the message has both values of every setting that differs.
+        """
+        same = ("sample_rate", "window", "hop", "mels", "lowest", "highest")
+        measured = {name: getattr(space, name) for name in same}
+        theirs = MelSpace(**measured, filters="htk", power=2, padding="zeros", **self._own_scale())
+        self.refuse_mismatch(theirs, where)
+        power_BMT = 10 ** (space.decibels(samples)[:, 0] / 10) * transforms.full_scale(space.settings)
+        raised_BMT = torch.where(samples[:, 0] > -1, power_BMT, 0.0).clamp_min(self.smallest)
+        return raised_BMT.log() if self.logarithm == "natural" else raised_BMT.log10()
+
+    def _own_scale(self) -> dict[str, Any]:
+        """Return the options that a conversion can choose."""
+        return {"logarithm": self.logarithm, "smallest": self.smallest}
 
     def refuse_mismatch(self, other: Space, where: str = "") -> None:
         """Raise where spectrograms of another space do not mean the same as this one's; ``frames`` may differ.
@@ -181,6 +213,7 @@ class MelSpace(Space):
                 f"highest is {self.highest} Hz, and a sample rate of {self.sample_rate} Hz reaches up to half of it",
             ),
             (not 0 < self.smallest < 1, f"the smallest magnitude, {self.smallest}, is not between 0 and 1"),
+            (self.power not in (1, 2), f"a power of {self.power} is neither 1 nor 2"),
         ]
         wrong = [text for holds, text in troubles if holds]
         if wrong:
