@@ -8,8 +8,10 @@ real-time factor is the processor's time on one thread, as a share of the sound'
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import importlib.util
+import io
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -156,7 +158,8 @@ class _Made(Generator):
 def distill_mos(made: list[Tensor]) -> float:
     """Return the mean naturalness that DistillMOS predicts, from 1 to 5, without a reference; at 16 kHz."""
     distillmos = importlib.import_module(NATURALNESS)
-    model = distillmos.ConvTransformerSQAModel().eval()
+    with contextlib.redirect_stdout(io.StringIO()):  # it tells where its weights are from
+        model = distillmos.ConvTransformerSQAModel().eval()
     with torch.no_grad():
         return torch.cat([model(sound[0]).flatten() for sound in made]).mean().item()
 
