@@ -9,7 +9,9 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from sparring_audio.mels import MelSpace
 from sparring_audio.spaces import LogMelSpace
+from sparring_audio.waveform import WaveformSpace
 
 
 def tone(frequency: float = 440.0, seconds: float = 0.5, rate: int = 8000, level: float = 0.5) -> NDArray[np.float32]:
@@ -85,3 +87,41 @@ def write_dataset(folder: Path, count: int = 40) -> None:
     table = table.cast_column("sound", datasets.Audio(decode=False))
     table = table.cast_column("kind", datasets.ClassLabel(names=["even", "odd"]))
     table.save_to_disk(str(folder / "saved"))
+
+
+WAVEFORM = {"use": "audio/waveform", "sample_rate": 8000, "length": 1024}
+MEL = {
+    "use": "audio/mel",
+    "sample_rate": 8000,
+    "window": 256,
+    "hop": 64,
+    "mels": 20,
+    "frames": 16,
+    "highest": 4000.0,
+}
+
+
+def small_waveform() -> WaveformSpace:
+    return WaveformSpace(8000, length=1024)
+
+
+def small_mel() -> MelSpace:
+    return MelSpace(8000, window=256, hop=64, mels=20, frames=16, highest=4000.0)
+
+
+def write_voice(folder: Path, count: int = 6) -> Path:
+    """Write a voice laid out as festvox-ru's: recordings, texts, and the times of phones."""
+    root = folder / "usr/share/festival/voices/russian/msu_ru_nsh_clunits"
+    quiet = np.zeros(3200, dtype=np.float32)
+    lines = []
+    for index in range(1, count + 1):
+        name = f"ru_{index:04d}"
+        sound = np.concatenate([quiet, tone(200.0 + 30 * index, 0.5, 16000), quiet])
+        write(root / "wav" / f"{name}.wav", sound, 16000)
+        lines.append(f'( {name} "Слово н+омер {index}." )')
+        phones = "#\n0.20000 125 pau\n0.45000 125 aa\n0.70000 125 b\n0.90000 125 pau\n"
+        (root / "lab").mkdir(exist_ok=True)
+        (root / "lab" / f"{name}.lab").write_text(phones, encoding="utf-8")
+    (root / "etc").mkdir()
+    (root / "etc" / "txt.done.data").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder

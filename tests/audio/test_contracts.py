@@ -25,7 +25,18 @@ from sparring_audio import plugin
 from sparring_audio.frequency_space import InstantaneousFrequencySpace
 from sparring_audio.numbers import SpokenNumbers
 from sparring_audio.waveform import WaveformSpace
-from tests.audio.files import SMALL, fill, fill_kits, fill_prompts, small_space, write_dataset
+from tests.audio import test_vocoder_contracts
+from tests.audio.files import (
+    MEL,
+    SMALL,
+    WAVEFORM,
+    fill,
+    fill_kits,
+    fill_prompts,
+    small_space,
+    write_dataset,
+    write_voice,
+)
 
 torch.set_num_threads(1)
 
@@ -43,6 +54,8 @@ fill_prompts(Path(FETCHED.name) / "prompts", 20)
 HAS_DATASETS = importlib.util.find_spec("datasets") is not None
 if HAS_DATASETS:
     write_dataset(Path(FETCHED.name) / "dataset")
+VOICE = TemporaryDirectory()
+write_voice(Path(VOICE.name))
 
 
 class TestSpokenNumbers(DataContract):
@@ -85,6 +98,21 @@ class TestPrompts(DataContract):
     options: Mapping[str, Any] = {"path": FETCHED.name + "/prompts", "sample_rate": 8000, "space": SMALL}
 
 
+class TestRecordings(DataContract):
+    plugin, name = plugin, "audio/recordings"
+    options: Mapping[str, Any] = {"path": FILES.name, "space": WAVEFORM, "held_out": 0.2}
+
+
+class TestRussianSpeech(DataContract):
+    plugin, name = plugin, "audio/russian-speech"
+    options: Mapping[str, Any] = {"path": VOICE.name, "held_out": 0.4}
+
+
+class TestVocoding(DataContract):
+    plugin, name = plugin, "audio/vocoding"
+    options: Mapping[str, Any] = {"of": {"use": "audio/recordings", **TestRecordings.options}, "mel": MEL}
+
+
 class TestLogMelSpace(SpaceContract):
     plugin, name = plugin, "audio/log-mel"
     options: Mapping[str, Any] = {name: value for name, value in SMALL.items() if name != "use"}
@@ -110,9 +138,15 @@ class TestInstantaneousFrequencySpace(SpaceContract):
     round_trip = False  # frames overlap, so that few arrays are those of any sound
 
 
+class TestMelSpace(SpaceContract):
+    plugin, name = plugin, "audio/mel"
+    options: Mapping[str, Any] = {name: value for name, value in MEL.items() if name != "use"}
+    round_trip = False  # phases are lost, and few arrays are the spectrogram of any sound
+
+
 class TestWaveformSpace(SpaceContract):
     plugin, name = plugin, "audio/waveform"
-    options: Mapping[str, Any] = {"sample_rate": 8000, "length": 256}
+    options: Mapping[str, Any] = {name: value for name, value in WAVEFORM.items() if name != "use"}
 
 
 class TestGenerator(GeneratorContract):
@@ -178,4 +212,4 @@ class TestDiversity(MetricContract):
 
 
 def test_every_component_is_under_contract() -> None:
-    covers(plugin, *contracts_in(globals()))
+    covers(plugin, *contracts_in(globals()), *contracts_in(vars(test_vocoder_contracts)))

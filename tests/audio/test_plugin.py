@@ -10,6 +10,7 @@ from sparring.interfaces.data import Data
 from sparring.interfaces.discriminator import Discriminator
 from sparring.interfaces.generator import Generator
 from sparring.interfaces.metric import Encoder, Metric
+from sparring.interfaces.objective import Term
 from sparring.interfaces.space import Space
 from sparring.plugins.options import options_model, parameters_of
 
@@ -20,6 +21,7 @@ INTERFACES = {
     "generator": Generator,
     "metric": Metric,
     "space": Space,
+    "term": Term,
 }
 
 

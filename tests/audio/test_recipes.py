@@ -8,15 +8,18 @@ from pathlib import Path
 
 import pytest
 import soundfile
+import torch
 import yaml
 from PIL import Image
 
 import sparring_audio
 from sparring import api
 from sparring.builtin import plugin as core
+from sparring.errors import DataError
 from sparring.plugins.registry import Registry
 from sparring.recipes.check import resolve
-from tests.audio.files import fill, fill_kits
+from sparring_audio.mels import MelSpace
+from tests.audio.files import fill, fill_kits, write_voice
 
 QUICK = "{use: audio/classifier, steps: 5, width: 4}"
 # Each recipe as it is, but for sizes, so that two steps take a second and nothing is fetched.
@@ -131,3 +134,50 @@ def test_other_recipes_train_two_steps(name: str, tmp_path: Path) -> None:
     batch = api.load(tmp_path / "run").generate(2)
     assert len(batch) == 2
     assert batch.sample.isfinite().all()
+
+
+VOCODERS = sorted(path for path in RECIPES if "hifigan" in path.stem or "vocoder" in path.stem)
+TINY_CRITICS = {
+    "audio/multi-period": {"periods": [2], "width": 1},
+    "audio/multi-scale": {"width": 16},
+    "audio/multi-resolution": {"windows": [64], "width": 2},
+}
+
+
+def test_there_are_recipes_of_vocoders() -> None:
+    assert {"hifigan-v1", "hifigan-v2", "hifigan-small", "istft-vocoder", "istft-vocoder-small"} <= {
+        path.stem for path in VOCODERS
+    }
+
+
+@pytest.mark.parametrize("path", VOCODERS, ids=lambda path: path.stem)
+def test_vocoders_train_two_steps_and_leave_sounds(path: Path, tmp_path: Path) -> None:
+    """With networks made small, and a voice of six tones in the place of the real one."""
+    values = yaml.safe_load(path.read_text())
+    changes: list[str] = [
+        f"data.of.path={write_voice(tmp_path / 'voice')}",
+        "data.of.held_out=0.4",
+        *("data.of.space.length=2048", "data.mel.frames=8"),
+        *("samples.every=1", "samples.count=2", "checkpoint.every=2", "log.every=1"),
+        "networks.generator.width=16",
+        *(f"stages.{index}.{one}=2" for index in range(len(values["stages"])) for one in ("steps", "batch")),
+    ]
+    if "blocks" in values["networks"]["generator"]:
+        changes.append("networks.generator.blocks=1")
+    for index, critic in enumerate(values["networks"]["discriminator"]["of"]):
+        tiny = {**critic, **TINY_CRITICS[critic["use"]]}
+        changes.append(f"networks.discriminator.of.{index}={json.dumps(tiny)}")
+    result = api.train(path, out=tmp_path / "run", overrides=changes)
+    assert result.status == "finished"
+    trained = api.load(tmp_path / "run")
+    assert isinstance(trained.conditions["mel"], MelSpace)
+    batch = trained.generate(3, condition={"mel": torch.zeros(3, 80, 5)})
+    assert batch.sample.shape == (3, 1, 5 * 256)
+    sounds = sorted((tmp_path / "run" / "samples").rglob("*.wav"))
+    assert sounds
+    assert soundfile.info(sounds[0]).samplerate == 16000
+    # The contract of the spectrograms lies beside the weights, and refuses another dialect by name.
+    described = json.loads((tmp_path / "run" / "environment.json").read_text())["spaces"]["conditions"]["mel"]
+    assert (described["use"], described["hop"], described["filters"]) == ("audio/mel", 256, "slaney")
+    with pytest.raises(DataError, match=r"highest 8000.* Hz here and 7600.* Hz there"):
+        trained.conditions["mel"].refuse_mismatch(MelSpace(highest=7600.0))

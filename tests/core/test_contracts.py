@@ -312,6 +312,10 @@ class TestPPO(ObjectiveContract):
             return {**super().networks(), "value": TokenValues()}
 
 
+class TestRegression(ObjectiveContract):
+    name, options = "regression", {"norm": "l2", "weight": 2.0}
+
+
 class TestAdam(OptimizerContract):
     name, options = "adam", {"lr": 0.1, "betas": [0, 0.99]}
 

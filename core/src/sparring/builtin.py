@@ -50,6 +50,7 @@ _COMPONENTS = {
         ("likelihood", "objectives.likelihood:Likelihood", "Imitation by maximum likelihood"),
         ("ppo", "objectives.ppo:PPO", "Policy gradient on advantages, with a network of values"),
         ("reinforce", "objectives.reinforce:Reinforce", "Policy gradient on a reward or a critic"),
+        ("regression", "objectives.regression:Regression", "Imitation by the distance from real samples (L1, L2)"),
     ],
     "optimizer": [
         ("adam", "training.optim:adam", "Adam"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
@@ -40,7 +39,6 @@ class InstantaneousFrequencySpace(SoundSpace):
     """
 
     called: ClassVar[str] = "spectrograms"
-    units: ClassVar[Mapping[str, str]] = {**SoundSpace.units, "floor": " dB", "ceiling": " dB"}
 
     def __init__(
         self,

@@ -56,11 +56,7 @@ class Collected(NamedTuple):
         Args:
             titles: What to call each item.
         """
-        notes = [f"skipped {titles[index]}: {reason}" for index, reason in self.unusable[:MOST_NOTES]]
-        if len(self.unusable) > MOST_NOTES:
-            left = len(self.unusable) - MOST_NOTES
-            notes.append(f"skipped {left} more that cannot be read, of {len(titles)} files")
-        return notes
+        return skipped([(titles[index], reason) for index, reason in self.unusable], len(titles))
 
     def about_length(self, space: SoundSpace) -> list[str]:
         """Return what a user should know of sounds that lost their end."""
@@ -71,7 +67,20 @@ class Collected(NamedTuple):
         return [f"{note}; {remedy} has longer clips"]
 
 
-class _Mismatch(DataError):
+def skipped(unusable: Sequence[tuple[object, str]], count: int) -> list[str]:
+    """Return a sentence for each file that cannot be used; for many, a few and how many more there are.
+
+    Args:
+        unusable: What each is called, and the reason.
+        count: How many files there are in all.
+    """
+    notes = [f"skipped {title}: {reason}" for title, reason in unusable[:MOST_NOTES]]
+    if len(unusable) > MOST_NOTES:
+        notes.append(f"skipped {len(unusable) - MOST_NOTES} more that cannot be read, of {count} files")
+    return notes
+
+
+class Mismatch(DataError):
     """A sample rate that is refused: not one file's fault, but a disagreement about all of them."""
 
 
@@ -120,7 +129,7 @@ def _prepared(
     def prepare(index: int) -> tuple[Tensor, bool] | DataError:
         try:
             return _prepare(load(items[index], most), titles[index], space, preparation)
-        except _Mismatch:
+        except Mismatch:
             raise
         except DataError as error:
             return error
@@ -137,7 +146,7 @@ def _prepare(sound: Sound, title: str, space: SoundSpace, preparation: Preparati
         try:
             space.refuse_rate(sound.sample_rate, title)
         except DataError as error:
-            raise _Mismatch(error.what, where=error.where, remedy=error.remedy) from error
+            raise Mismatch(error.what, where=error.where, remedy=error.remedy) from error
     waveform = resample(torch.from_numpy(sound.waveform), sound.sample_rate, space.sample_rate)
     # Silence is refused in any case: a generator would learn to be silent.
     heard = trim(waveform, space.sample_rate, where=title)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from sparring.errors import DataError
 from sparring.interfaces.space import Space
+from sparring_audio import mismatch
 from sparring_audio.sounds import as_sound, fit
 
 CHUNK = 256  # sounds that are transformed at a time
@@ -29,13 +29,13 @@ class SoundSpace(Space):
     Attributes:
         sample_rate: In Hz.
         length: Samples of a clip.
-        units: The unit of an option, by its name, for messages.
-        harmless: Options that change how a sample sounds, but not what it means.
+        harmless: Options that change how a sample sounds or how long it is, but not what its values mean.
+        any_length: Whether samples of another length, in their last dimension, belong to the space as well.
     """
 
     audible: ClassVar[bool] = True
-    units: ClassVar[Mapping[str, str]] = {"sample_rate": " Hz", "lowest": " Hz", "highest": " Hz"}
     harmless: ClassVar[frozenset[str]] = frozenset()
+    any_length: ClassVar[bool] = False
     sample_rate: int
     length: int
 
@@ -82,9 +82,12 @@ class SoundSpace(Space):
 
     def decode(self, sample: Tensor) -> NDArray[np.float32]:
         """Turn one sample of ``shape`` into a waveform ``(length,)`` of floats."""
-        if tuple(sample.shape) != self.shape:
+        given, wanted = tuple(sample.shape), self.shape
+        if self.any_length and given and given[-1]:
+            wanted = (*wanted[:-1], given[-1])
+        if given != wanted:
             raise DataError(
-                f"a sample of shape {tuple(sample.shape)} is not in this space, whose samples are {self.shape}",
+                f"a sample of shape {given} is not in this space, whose samples are {self.shape}",
                 remedy="give one sample, without the batch dimension",
             )
         waveform: NDArray[np.float32] = self.synthesise(sample.detach()[None])[0].cpu().numpy()
@@ -105,12 +108,7 @@ class SoundSpace(Space):
 
     def refuse_rate(self, rate: int, where: str = "") -> None:
         """Raise where a sound has another sample rate than this space; the message has both."""
-        if rate != self.sample_rate:
-            raise DataError(
-                f"the sound has a sample rate of {rate} Hz, and this space has {self.sample_rate} Hz",
-                where=where,
-                remedy=f"set the space's `sample_rate` to {rate}, or let the data resample: `resample: true`",
-            )
+        mismatch.refuse_rate(rate, self.sample_rate, where)
 
     def refuse_mismatch(self, other: Space, where: str = "") -> None:
         """Raise where samples of another space do not mean the same as this one's.
@@ -122,32 +120,7 @@ class SoundSpace(Space):
         Raises:
             DataError: With both values of every setting that differs.
         """
-        if type(other) is not type(self):
-            raise DataError(
-                f"samples of {type(other).__name__} are none of {type(self).__name__}",
-                where=where,
-                remedy="give both the same space",
-            )
-        theirs = other.options()
-        differing = [
-            self._difference(name, value, theirs[name])
-            for name, value in self.options().items()
-            if name not in self.harmless and theirs[name] != value
-        ]
-        if differing:
-            raise DataError(
-                f"the {self.called} do not mean the same: {'; '.join(differing)}",
-                where=where,
-                remedy="give both the same settings",
-            )
-
-    def _difference(self, name: str, here: Any, there: Any) -> str:
-        unit = self.units.get(name, "")
-        if isinstance(here, list) and isinstance(there, list) and len(here) == len(there):
-            most = max(abs(one - other) for one, other in zip(here, there, strict=True))
-            return f"{name} differs by up to {most:.3g}{unit}"
-        shown = [f"{len(one)} values" if isinstance(one, list) else f"{one}{unit}" for one in (here, there)]
-        return f"{name} {shown[0]} here and {shown[1]} there"
+        mismatch.refuse_mismatch(self, other, self.called, where, ignored=self.harmless)
 
 
 def checked(space: Space | None, default: SoundSpace, data: str) -> SoundSpace:
@@ -162,7 +135,7 @@ def checked(space: Space | None, default: SoundSpace, data: str) -> SoundSpace:
         raise DataError(
             f"{data} gives sounds, and {type(space).__name__} is no space of them",
             where="data.space",
-            remedy="use audio/log-mel, audio/log-stft, audio/instantaneous-frequency or audio/waveform",
+            remedy="use audio/log-mel, audio/log-stft, audio/instantaneous-frequency, audio/mel or audio/waveform",
         )
     return space
 

@@ -111,6 +111,12 @@ def trim(waveform: Tensor, sample_rate: int, where: str = "") -> Tensor:
     Raises:
         DataError: There is nothing but silence.
     """
+    start, stop = sounding(waveform, sample_rate, where)
+    return waveform[start:stop]
+
+
+def sounding(waveform: Tensor, sample_rate: int, where: str = "") -> tuple[int, int]:
+    """Return where ``trim`` cuts: the first sample that it keeps, and the first behind those."""
     block = max(1, round(BLOCK * sample_rate))
     padded = torch.nn.functional.pad(waveform, (0, -len(waveform) % block))
     power = padded.view(-1, block).square().mean(1)
@@ -121,7 +127,7 @@ def trim(waveform: Tensor, sample_rate: int, where: str = "") -> Tensor:
     heard = (decibels(power) >= loudest + RELATIVE_SILENCE).nonzero().flatten()
     margin = round(MARGIN * sample_rate)
     start = max(0, int(heard[0]) * block - margin)
-    return waveform[start : (int(heard[-1]) + 1) * block + margin]
+    return start, min(len(waveform), (int(heard[-1]) + 1) * block + margin)
 
 
 def fit(waveform: Tensor, length: int) -> Tensor:

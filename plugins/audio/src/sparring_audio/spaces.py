@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
@@ -42,7 +41,6 @@ class LogMelSpace(SoundSpace):
 
     called: ClassVar[str] = "spectrograms"
     harmless: ClassVar[frozenset[str]] = frozenset({"iterations"})
-    units: ClassVar[Mapping[str, str]] = {**SoundSpace.units, "floor": " dB", "ceiling": " dB"}
 
     def __init__(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 import torch
@@ -43,7 +42,6 @@ class LogStftSpace(SoundSpace):
 
     called: ClassVar[str] = "spectrograms"
     harmless: ClassVar[frozenset[str]] = frozenset({"iterations"})
-    units: ClassVar[Mapping[str, str]] = {**SoundSpace.units, "mean": " dB", "deviation": " dB"}
 
     def __init__(
         self,
