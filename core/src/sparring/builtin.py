@@ -47,6 +47,11 @@ _COMPONENTS = {
         ("adversarial", "objectives.adversarial:Adversarial", "A generator against a discriminator"),
         ("cycle", "objectives.cycle:Cycle", "Unpaired translation, there and back (CycleGAN)"),
         ("likelihood", "objectives.likelihood:Likelihood", "Imitation by maximum likelihood"),
+        (
+            "metric-critic",
+            "objectives.metric_critic:MetricCritic",
+            "A critic that learns a black-box score (MetricGAN)",
+        ),
         ("reinforce", "objectives.reinforce:Reinforce", "Policy gradient on a reward or a critic"),
     ],
     "optimizer": [

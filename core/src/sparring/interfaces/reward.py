@@ -14,5 +14,8 @@ class Reward(Protocol):
     """Score each sample; no gradient is asked for."""
 
     def __call__(self, samples: Batch, reference: Batch | None) -> Tensor:
-        """Return ``(B,)``, higher is better. ``reference`` is the real batch of the same update."""
+        """Return ``(B,)``, higher is better; NaN where a row cannot be scored, whatever was made.
+
+        ``reference`` is the real batch of the same update.
+        """
         ...
