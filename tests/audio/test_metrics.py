@@ -13,7 +13,7 @@ from sparring.errors import DataError
 from sparring.interfaces.data import Batch
 from sparring.interfaces.metric import Encoder
 from sparring.spaces.array import ArraySpace
-from sparring_audio.metrics import SoundMeasures, WordAccuracy, frame_levels, nearest
+from sparring_audio.metrics.generated import SoundMeasures, WordAccuracy, frame_levels, nearest
 from tests.audio.files import small_space, tone
 
 

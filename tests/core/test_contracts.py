@@ -299,6 +299,10 @@ class TestReinforce(ObjectiveContract):
     name, options, sequences = "reinforce", {"reward": {"use": "length", "target": 4}}, True
 
 
+class TestRegression(ObjectiveContract):
+    name, options = "regression", {"norm": "l2", "weight": 2.0}
+
+
 class TestAdam(OptimizerContract):
     name, options = "adam", {"lr": 0.1, "betas": [0, 0.99]}
 

@@ -53,6 +53,7 @@ _COMPONENTS = {
             "A critic that learns a black-box score (MetricGAN)",
         ),
         ("reinforce", "objectives.reinforce:Reinforce", "Policy gradient on a reward or a critic"),
+        ("regression", "objectives.regression:Regression", "Imitation by the distance from real samples (L1, L2)"),
     ],
     "optimizer": [
         ("adam", "training.optim:adam", "Adam"),

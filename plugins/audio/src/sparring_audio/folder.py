@@ -16,9 +16,12 @@ from sparring.errors import DataError
 from sparring.interfaces.space import Space
 from sparring.spaces.label import LabelSpace
 from sparring_audio.files import classes_of_folders, find_sounds, notes_of, top_folder
-from sparring_audio.sounds import fit, read_sound, trim
+from sparring_audio.sounds import compact, decompressed, fit, read_sound, trim
 from sparring_audio.spaces import LogMelSpace
 from sparring_audio.transforms import resample
+from sparring_audio.waveform import WaveformSpace
+
+Sounds = LogMelSpace | WaveformSpace
 
 FEWEST = 20  # a tenth of them held out is two sounds, and the spread of a feature needs two
 READERS = 8  # threads; libsndfile decodes without holding Python's lock
@@ -30,12 +33,13 @@ class Folder(MemoryData):
 
     Files of any format that libsndfile reads (WAV, FLAC, Ogg, MP3, AIFF and more) are mixed to one channel, resampled
     and freed of the silence at both ends; shorter ones are laid in the middle of a clip, longer ones cut. All are read
-    once at the start: those that are damaged or silent are skipped and listed in ``notes``. Their spectrograms are held
-    in memory, at two bytes a value.
+    once at the start: those that are damaged or silent are skipped and listed in ``notes``. They are held in memory,
+    at two bytes a value.
 
     Args:
         path: The folder; relative to where the program was started.
-        space: Of log-mel spectrograms; by default ``audio/log-mel`` as it is, with clips of a second at 16 kHz.
+        space: Of log-mel spectrograms, or of waveforms; by default ``audio/log-mel`` as it is, with clips of a second
+            at 16 kHz.
         labels: Whether sub-folders are labels, given as the condition ``label``; by default where all sounds lie in two
             or more sub-folders.
         resample: Whether sounds of another sample rate than the space's are resampled; otherwise they are refused.
@@ -74,7 +78,7 @@ class Folder(MemoryData):
         self.notes = notes_of(unreadable, len(files)) + about_labels + _about_length(shortened, mel)
 
     def decompress(self, raw: Tensor) -> Tensor:
-        return raw.float()
+        return decompressed(raw)
 
 
 class _Preparation(NamedTuple):
@@ -83,20 +87,20 @@ class _Preparation(NamedTuple):
     cut: bool
 
 
-def _checked(space: Space | None) -> LogMelSpace:
+def _checked(space: Space | None) -> Sounds:
     if space is None:
         return LogMelSpace()
-    if not isinstance(space, LogMelSpace):
+    if not isinstance(space, Sounds):
         raise DataError(
-            f"audio/folder makes spectrograms, and {type(space).__name__} is no space of them",
+            f"audio/folder makes sounds, and {type(space).__name__} is no space of them",
             where="data.space",
-            remedy="use audio/log-mel",
+            remedy="use audio/log-mel or audio/waveform",
         )
     return space
 
 
 def _read_all(
-    files: Sequence[Path], space: LogMelSpace, preparation: _Preparation
+    files: Sequence[Path], space: Sounds, preparation: _Preparation
 ) -> tuple[Tensor, Tensor, list[tuple[Path, str]], int]:
     """Read every file once.
 
@@ -121,7 +125,7 @@ def _read_all(
 
 
 def _prepared(
-    files: Sequence[Path], space: LogMelSpace, preparation: _Preparation
+    files: Sequence[Path], space: Sounds, preparation: _Preparation
 ) -> Iterator[tuple[Tensor, bool] | DataError]:
     def prepare(file: Path) -> tuple[Tensor, bool] | DataError:
         try:
@@ -141,7 +145,7 @@ class _Mismatch(DataError):
     """A sample rate that is refused: not one file's fault, but a disagreement about all of them."""
 
 
-def _prepare(file: Path, space: LogMelSpace, preparation: _Preparation) -> tuple[Tensor, bool]:
+def _prepare(file: Path, space: Sounds, preparation: _Preparation) -> tuple[Tensor, bool]:
     """Return a file's clips as spectrograms ``(N, 1, M, T)`` of float16, and whether its end was lost."""
     sound = read_sound(file, None if preparation.cut else LEAD + 2 * space.seconds)
     if not preparation.resample:
@@ -156,7 +160,7 @@ def _prepare(file: Path, space: LogMelSpace, preparation: _Preparation) -> tuple
     count = max(1, len(waveform) // space.length) if preparation.cut else 1
     pieces = [fit(waveform[index * space.length :], space.length) for index in range(count)]
     lost = not preparation.cut and len(waveform) > space.length
-    return space.analyse(torch.stack(pieces)).half(), lost
+    return compact(space.analyse(torch.stack(pieces))), lost
 
 
 def _hold_out_files(owners: Tensor, fraction: float, seed: int) -> dict[str, Tensor]:
@@ -180,7 +184,7 @@ def _check_count(readable: int, unreadable: int, root: Path) -> None:
     )
 
 
-def _about_length(shortened: int, space: LogMelSpace) -> list[str]:
+def _about_length(shortened: int, space: Sounds) -> list[str]:
     if not shortened:
         return []
     note = f"of {shortened} sounds that last longer than {space.seconds:.3g} s only the beginning is used"

@@ -12,9 +12,10 @@ from sparring.data.memory import MemoryData, hold_out
 from sparring.errors import DataError
 from sparring.interfaces.space import Space
 from sparring.spaces.label import LabelSpace
-from sparring_audio.sounds import read_sound, trim
+from sparring_audio.sounds import compact, decompressed, read_sound, trim
 from sparring_audio.spaces import LogMelSpace
 from sparring_audio.variation import Variation, vary
+from sparring_audio.waveform import WaveformSpace
 
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 RATE = 8000  # Hz, of the recordings
@@ -29,7 +30,7 @@ class SpokenNumbers(MemoryData):
     same takes: it shows whether a generator repeats its examples, not whether it knows other voices.
 
     Args:
-        space: Of log-mel spectrograms at 8,000 Hz; by default 64 mels and 32 frames of 25 ms.
+        space: Of log-mel spectrograms or waveforms, at 8,000 Hz; by default 64 mels and 32 frames of 25 ms.
         variants: How many a word has.
         labels: Whether the word is a condition, ``label``.
         pitch: The largest change of pitch, up or down, in semitones.
@@ -56,7 +57,7 @@ class SpokenNumbers(MemoryData):
         if variants < FEWEST:
             raise DataError(f"{variants} variants of a word are too few", remedy=f"make at least {FEWEST}")
         variation = Variation(pitch, tempo, level, place)
-        sample, label = _spectrograms(tuple(space.options().items()), variants, variation, seed)
+        sample, label = _clips(type(space), tuple(space.options().items()), variants, variation, seed)
         chosen = [
             word * variants + hold_out(variants, held_out, seed + word) for word in range(len(WORDS)) if held_out > 0
         ]
@@ -69,7 +70,7 @@ class SpokenNumbers(MemoryData):
         self.notes = [f"one recorded take of each word: the {variants} variants of it differ in small ways"]
 
     def decompress(self, raw: Tensor) -> Tensor:
-        return raw.float()
+        return decompressed(raw)
 
 
 def recordings() -> list[Tensor]:
@@ -82,14 +83,14 @@ def recordings() -> list[Tensor]:
     return found
 
 
-def _checked(space: Space | None) -> LogMelSpace:
+def _checked(space: Space | None) -> LogMelSpace | WaveformSpace:
     if space is None:
         return LogMelSpace(RATE, window=512, hop=200, mels=64, frames=32, lowest=60.0, highest=4000.0)
-    if not isinstance(space, LogMelSpace):
+    if not isinstance(space, (LogMelSpace, WaveformSpace)):
         raise DataError(
-            f"audio/spoken-numbers makes spectrograms, and {type(space).__name__} is no space of them",
+            f"audio/spoken-numbers makes sounds, and {type(space).__name__} is no space of them",
             where="data.space",
-            remedy="use audio/log-mel",
+            remedy="use audio/log-mel or audio/waveform",
         )
     if space.sample_rate != RATE:
         raise DataError(
@@ -101,14 +102,18 @@ def _checked(space: Space | None) -> LogMelSpace:
 
 
 @lru_cache(maxsize=4)
-def _spectrograms(
-    options: tuple[tuple[str, int | float], ...], variants: int, variation: Variation, seed: int
+def _clips(
+    kind: type[LogMelSpace | WaveformSpace],
+    options: tuple[tuple[str, int | float], ...],
+    variants: int,
+    variation: Variation,
+    seed: int,
 ) -> tuple[Tensor, Tensor]:
-    """Return all variants, word by word: ``(N, 1, M, T)`` of float16, exact to 0.01 dB, and ``(N,)``."""
-    space = LogMelSpace(**dict(options))  # type: ignore[arg-type]
+    """Return all variants, word by word: ``(N, *shape)``, at two bytes a value, and ``(N,)``."""
+    space = kind(**dict(options))  # type: ignore[arg-type]
     draw = torch.Generator().manual_seed(seed)
     # Remembered for whoever asks next, so that neither must depend on the mode in which the first one asked.
     with torch.inference_mode(False), torch.autocast("cpu", enabled=False):
         made = [vary(word, RATE, space.length, variants, variation, draw) for word in recordings()]
         label = torch.arange(len(WORDS)).repeat_interleave(variants)
-        return space.analyse(torch.cat(made)).half(), label
+        return compact(space.analyse(torch.cat(made))), label

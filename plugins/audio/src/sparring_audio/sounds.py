@@ -17,6 +17,7 @@ from sparring.errors import DataError
 BLOCK = 0.02  # seconds over which loudness is measured
 MARGIN = 0.02  # seconds kept before the first and after the last sound, where consonants begin and vowels die away
 RELATIVE_SILENCE = -40.0  # dB below the loudest block
+FULL_SCALE = 32767  # of 16 bits
 SILENCE = -70.0  # dBFS: what a 16-bit recorder hears of a quiet room
 
 
@@ -128,6 +129,20 @@ def fit(waveform: Tensor, length: int) -> Tensor:
     if missing <= 0:
         return waveform[:length]
     return torch.nn.functional.pad(waveform, (missing // 2, missing - missing // 2))
+
+
+def compact(samples: Tensor) -> Tensor:
+    """Turn samples in [-1, 1] into two bytes a value: a waveform's steps are even, as those of a recording are.
+
+    Args:
+        samples: Spectrograms ``(B, 1, M, T)``, which become float16, or waveforms ``(B, 1, L)``, which become int16.
+    """
+    return (samples * FULL_SCALE).round().to(torch.int16) if samples.dim() == 3 else samples.half()
+
+
+def decompressed(raw: Tensor) -> Tensor:
+    """Undo ``compact``: floats in [-1, 1]."""
+    return raw.float() / FULL_SCALE if raw.dtype == torch.int16 else raw.float()
 
 
 def decibels(power: Tensor) -> Tensor:
