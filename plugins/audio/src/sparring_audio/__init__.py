@@ -36,6 +36,18 @@ for kind, name, target, summary in (
         *("generator", "spectrogram", "networks.spectrogram:SpectrogramGenerator"),
         "Transposed convolutions over mel bands and frames",
     ),
+    (
+        *("metric", "log-spectral-distance", "metrics.spectra:LogSpectralDistance"),
+        "Distance of levels over frequencies, in dB (LSD)",
+    ),
+    (
+        *("metric", "mel-cepstral-distortion", "metrics.spectra:MelCepstralDistortion"),
+        "Distance of mel cepstra, in dB (MCD)",
+    ),
+    (
+        *("metric", "multi-resolution-stft", "metrics.spectra:MultiResolutionSTFT"),
+        "Distance of spectra at three resolutions",
+    ),
     ("metric", "pesq", "metrics.quality:PESQ", "Perceptual quality of speech beside the real one (PESQ)"),
     (
         "metric",

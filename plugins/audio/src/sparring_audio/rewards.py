@@ -36,7 +36,9 @@ class PESQReward:
 
     def __call__(self, samples: Batch, reference: Batch | None) -> Tensor:
         """Return ``(B,)`` in [0, 1], or NaN."""
-        found_B = _scores(pesq_score, self.space.sample_rate, list(pairs(self.space, _given(reference), samples)))
+        found_B = _scores(
+            pesq_score, self.space.sample_rate, list(zip(*pairs(self.space, _given(reference), samples), strict=True))
+        )
         return ((found_B - WORST_PESQ) / (BEST_PESQ - WORST_PESQ)).clamp(0, 1)
 
 
@@ -56,7 +58,9 @@ class STOIReward:
 
     def __call__(self, samples: Batch, reference: Batch | None) -> Tensor:
         """Return ``(B,)`` in [0, 1], or NaN."""
-        found_B = _scores(stoi_score, self.space.sample_rate, list(pairs(self.space, _given(reference), samples)))
+        found_B = _scores(
+            stoi_score, self.space.sample_rate, list(zip(*pairs(self.space, _given(reference), samples), strict=True))
+        )
         return found_B.clamp(0, 1)
 
 

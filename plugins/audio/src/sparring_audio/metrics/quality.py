@@ -36,7 +36,7 @@ class PESQ(Metric):
 
     def update(self, real: Batch, fake: Batch) -> None:
         rate = self.space.sample_rate
-        self._scores += [pesq_score(*pair, rate) for pair in pairs(self.space, real, fake)]
+        self._scores += [pesq_score(*pair, rate) for pair in zip(*pairs(self.space, real, fake), strict=True)]
 
     def compute(self) -> dict[str, float]:
         return _summary("pesq", self._scores, WORST_PESQ)
@@ -65,7 +65,7 @@ class STOI(Metric):
 
     def update(self, real: Batch, fake: Batch) -> None:
         rate = self.space.sample_rate
-        self._scores += [stoi_score(*pair, rate) for pair in pairs(self.space, real, fake)]
+        self._scores += [stoi_score(*pair, rate) for pair in zip(*pairs(self.space, real, fake), strict=True)]
 
     def compute(self) -> dict[str, float]:
         return _summary("stoi", self._scores, WORST_STOI)
