@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -15,12 +15,17 @@ from sparring.testing import (
     EncoderContract,
     GeneratorContract,
     MetricContract,
+    RewardContract,
     SpaceContract,
+    TermContract,
     contracts_in,
     covers,
 )
 from sparring_audio import plugin
+from sparring_audio.band_limited import BandLimited
+from sparring_audio.noisy import Noisy
 from sparring_audio.numbers import SpokenNumbers
+from sparring_audio.waveform import WaveformSpace
 from tests.audio.files import SMALL, fill, small_space
 
 torch.set_num_threads(1)
@@ -28,8 +33,16 @@ torch.set_num_threads(1)
 NUMBERS = SpokenNumbers(small_space(), variants=20)
 CLASSIFIER = {"use": "audio/classifier", "steps": 60, "width": 8}
 FILES = TemporaryDirectory()  # removed when the process ends
+WAVEFORMS = SpokenNumbers(WaveformSpace(8000, 6000), variants=20)
+WORDS_AS_WAVEFORMS = {
+    "use": "audio/spoken-numbers",
+    "variants": 20,
+    "space": {"use": "audio/waveform", "sample_rate": 8000, "length": 6000},
+}
 fill(Path(FILES.name) / "low", 15)
 fill(Path(FILES.name) / "high", 15, lowest=1500.0)
+NOISE = TemporaryDirectory()
+fill(Path(NOISE.name), 3, seconds=1.5)
 
 
 class TestSpokenNumbers(DataContract):
@@ -47,10 +60,108 @@ class TestFolderInPieces(DataContract):
     options: Mapping[str, Any] = {"path": FILES.name, "space": SMALL, "cut": True, "labels": False}
 
 
+class TestSpokenNumbersAsWaveforms(DataContract):
+    plugin, name = plugin, "audio/spoken-numbers"
+    options: Mapping[str, Any] = {key: value for key, value in WORDS_AS_WAVEFORMS.items() if key != "use"}
+
+
+class TestFolderOfWaveforms(DataContract):
+    plugin, name = plugin, "audio/folder"
+    options: Mapping[str, Any] = {
+        "path": FILES.name,
+        "space": {"use": "audio/waveform", "sample_rate": 8000, "length": 4000},
+    }
+
+
 class TestLogMelSpace(SpaceContract):
     plugin, name = plugin, "audio/log-mel"
     options: Mapping[str, Any] = {name: value for name, value in SMALL.items() if name != "use"}
     round_trip = False  # phases are lost, and few arrays are the spectrogram of any sound
+
+
+class TestWaveformSpace(SpaceContract):
+    plugin, name = plugin, "audio/waveform"
+    options: Mapping[str, Any] = {"sample_rate": 8000, "length": 2000}
+
+
+class TestNoisy(DataContract):
+    plugin, name = plugin, "audio/noisy"
+    options: Mapping[str, Any] = {"of": WORDS_AS_WAVEFORMS}
+
+
+class TestNoisyWithRecordedNoise(DataContract):
+    plugin, name = plugin, "audio/noisy"
+    options: Mapping[str, Any] = {
+        "of": WORDS_AS_WAVEFORMS,
+        "noises": ["white"],
+        "recorded": NOISE.name,
+        "held_out_noises": [],
+    }
+
+
+class TestBandLimited(DataContract):
+    plugin, name = plugin, "audio/band-limited"
+    options: Mapping[str, Any] = {"of": WORDS_AS_WAVEFORMS, "rate": 4000}
+
+
+class TestMaskEnhancer(GeneratorContract):
+    plugin, name, data = plugin, "audio/mask-enhancer", Noisy(WAVEFORMS)
+    options: Mapping[str, Any] = {"width": 6, "hidden": 8, "window": 64, "hop": 32}
+
+
+class TestBandExtender(GeneratorContract):
+    plugin, name, data = plugin, "audio/band-extender", BandLimited(WAVEFORMS, rate=4000)
+    options: Mapping[str, Any] = {"width": 8, "depth": 2, "window": 64, "hop": 32}
+
+
+class TestMetricDiscriminator(DiscriminatorContract):
+    plugin, name, space = plugin, "audio/metric-discriminator", WAVEFORMS.space
+    conditions = {"reference": WAVEFORMS.space}  # noqa: RUF012 - the contract's own attribute
+    options: Mapping[str, Any] = {"channels": 3, "depth": 2, "window": 64, "hop": 32}
+
+
+class TestMultiResolutionSTFT(TermContract):
+    plugin, name, data = plugin, "audio/multi-resolution-stft", WAVEFORMS
+
+
+class TestPESQ(MetricContract):
+    plugin, name, data = plugin, "audio/pesq", WAVEFORMS
+    rows = 14
+
+
+class TestSTOI(MetricContract):
+    plugin, name, data = plugin, "audio/stoi", WAVEFORMS
+    rows = 14
+
+
+class TestLogSpectralDistance(MetricContract):
+    plugin, name, data = plugin, "audio/log-spectral-distance", WAVEFORMS
+    rows = 28
+
+
+class TestMelCepstralDistortion(MetricContract):
+    plugin, name, data = plugin, "audio/mel-cepstral-distortion", WAVEFORMS
+    rows = 28
+
+
+class TestMultiResolutionSTFTAsMetric(MetricContract):
+    plugin, name, data = plugin, "audio/multi-resolution-stft", WAVEFORMS
+    rows = 28
+
+
+class TestPitch(MetricContract):
+    plugin, name, data = plugin, "audio/pitch", WAVEFORMS
+    rows = 7
+
+
+class TestPESQReward(RewardContract):
+    plugin, name, data = plugin, "audio/pesq", WAVEFORMS
+    expected_failures: ClassVar[Mapping[str, str]] = {"test_needs_no_reference": "PESQ compares with a clean sound"}
+
+
+class TestSTOIReward(RewardContract):
+    plugin, name, data = plugin, "audio/stoi", WAVEFORMS
+    expected_failures: ClassVar[Mapping[str, str]] = {"test_needs_no_reference": "STOI compares with a clean sound"}
 
 
 class TestGenerator(GeneratorContract):

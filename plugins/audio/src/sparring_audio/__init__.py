@@ -49,6 +49,7 @@ for kind, name, target, summary in (
         "Distance of spectra at three resolutions",
     ),
     ("metric", "pesq", "metrics.quality:PESQ", "Perceptual quality of speech beside the real one (PESQ)"),
+    ("metric", "pitch", "metrics.pitch:Pitch", "Errors of pitch, and of where there is a voice"),
     (
         "metric",
         "sound",

@@ -18,6 +18,7 @@ from sparring_audio.transforms import resample
 WIDE, NARROW = 16000, 8000  # Hz, of PESQ's two bands
 WORST_PESQ, BEST_PESQ = -0.5, 4.5  # between which MetricGAN scales it; wide-band PESQ itself ends at 4.64
 PERFECT_PESQ = {WIDE: 4.6438885, NARROW: 4.5486379}  # of a sound beside itself
+SHORTEST = 0.25  # seconds, of what PESQ can score
 WORST_STOI = 0.0
 UNHEARD_STOI = 1e-5  # what pystoi returns where fewer than 30 frames, 0.38 s, are left without silence
 SILENT = 1e-4  # largest absolute value below which a sound is silence: three steps of 16 bits
@@ -43,7 +44,7 @@ def pesq_score(reference_L: Tensor, sound_L: Tensor, rate: int) -> float | None:
     pesq = _package("pesq")
     wanted = WIDE if rate >= WIDE else NARROW
     reference, sound = (_prepared(one, rate, wanted) for one in (reference_L, sound_L))
-    if reference is None:
+    if reference is None or len(reference) < SHORTEST * wanted:
         return None
     mode = "wb" if wanted == WIDE else "nb"
 

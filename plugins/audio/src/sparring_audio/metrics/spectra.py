@@ -52,7 +52,9 @@ class LogSpectralDistance(Metric):
         self._mean = Mean("audio/log-spectral-distance")
 
     def update(self, real: Batch, fake: Batch) -> None:
-        self._mean.add(log_spectral_distance(*pairs(self.space, real, fake).mended, self.resolution))
+        found = pairs(self.space, real, fake).mended
+        if len(found.real):
+            self._mean.add(log_spectral_distance(*found, self.resolution))
 
     def compute(self) -> dict[str, float]:
         return {"log_spectral_distance": self._mean.value()}
@@ -84,10 +86,8 @@ class MelCepstralDistortion(Metric):
 
     def update(self, real: Batch, fake: Batch) -> None:
         found = pairs(self.space, real, fake).mended
-        if not len(found.real):
-            return
-        levels = [mel_levels(sounds, self.settings) for sounds in found]
-        self._mean.add(cepstral_distortion(*levels))
+        if len(found.real):
+            self._mean.add(cepstral_distortion(*(mel_levels(sounds, self.settings) for sounds in found)))
 
     def compute(self) -> dict[str, float]:
         return {"mel_cepstral_distortion": self._mean.value()}
@@ -112,7 +112,9 @@ class MultiResolutionSTFT(Metric):
         self._mean = Mean("audio/multi-resolution-stft")
 
     def update(self, real: Batch, fake: Batch) -> None:
-        self._mean.add(multi_resolution_distance(*pairs(self.space, real, fake).mended))
+        found = pairs(self.space, real, fake).mended
+        if len(found.real):
+            self._mean.add(multi_resolution_distance(*found))
 
     def compute(self) -> dict[str, float]:
         return {"multi_resolution_stft": self._mean.value()}
@@ -148,9 +150,9 @@ def cepstral_distortion(real_BMT: Tensor, fake_BMT: Tensor) -> Tensor:
     The coefficients c are those of which the logarithm of a magnitude is c₀ + Σ cₘ cos(m ω).
     """
     bands = real_BMT.shape[1]
-    order_Q1 = torch.arange(1, COEFFICIENTS + 1)[:, None]
+    order_Q1 = torch.arange(1, COEFFICIENTS + 1, dtype=real_BMT.dtype)[:, None]
     cosines_QM = torch.cos(math.pi * order_Q1 * (torch.arange(bands) + 0.5) / bands) * (2 / bands)
-    difference_BQT = cosines_QM.to(real_BMT) @ ((real_BMT - fake_BMT) * (math.log(10) / 20))
+    difference_BQT = cosines_QM.to(real_BMT.device) @ ((real_BMT - fake_BMT) * (math.log(10) / 20))
     return 10 * math.sqrt(2) / math.log(10) * difference_BQT.square().sum(1).sqrt().mean(1)
 
 
