@@ -129,8 +129,14 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
         Noisy(SpokenNumbers(variants=10))
     assert "audio/waveform" in caught.value.remedy
     fill(tmp_path, 1, seconds=0.2)
-    with pytest.raises(DataError, match="a second or longer"):
+    (tmp_path / "text.wav").write_text("no sound")
+    write(tmp_path / "silent.wav", np.zeros(16000, dtype=np.float32))
+    with pytest.raises(DataError, match="none of the 3 recorded noises can be used"):
         Noisy(tones(), recorded=tmp_path)
+    write(tmp_path / "noise.flac", tone(500.0, 2.0, 44100), 44100)
+    notes = Noisy(tones(), recorded=tmp_path).notes
+    assert len(notes) == 3
+    assert all(str(tmp_path) in note for note in notes)
     for rate in (0, 8000, 9000):
         with pytest.raises(DataError, match=f"a sample rate of {rate} Hz"):
             BandLimited(tones(), rate=rate)

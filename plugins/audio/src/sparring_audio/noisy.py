@@ -15,7 +15,7 @@ from torch import Tensor
 from sparring.errors import DataError
 from sparring.interfaces.data import Batch, Data
 from sparring.training.randomness import mix
-from sparring_audio.files import find_sounds
+from sparring_audio.files import find_sounds, notes_of
 from sparring_audio.sounds import read_sound
 from sparring_audio.transforms import resample
 from sparring_audio.waveform import WaveformSpace
@@ -80,13 +80,14 @@ class Noisy(Data):
                 remedy="name a kind, or leave the option out",
             )
         self._of, self._bounds, self._seed = of, (lowest, highest), seed
-        recordings = [] if recorded is None else _read(Path(recorded).expanduser(), self._waveforms)
+        none: tuple[list[Tensor], list[str]] = ([], [])
+        recordings, notes = none if recorded is None else _read(Path(recorded).expanduser(), self._waveforms)
         self._training = _Noises(tuple(kinds), [_part(sound, True) for sound in recordings])
         self._testing = _Noises(
             tuple(kinds if held_out_noises is None else held_out_noises), [_part(sound, False) for sound in recordings]
         )
         self._fixed = False
-        self.notes = of.notes
+        self.notes = [*of.notes, *notes]
 
     def __len__(self) -> int:
         return len(self._of)
@@ -212,17 +213,32 @@ def _part(sound: Tensor, training: bool) -> Tensor:
     return sound[:edge] if training else sound[edge:]
 
 
-def _read(folder: Path, space: WaveformSpace) -> list[Tensor]:
-    """Read a folder of recorded noise, at the space's sample rate; silent and very short files are refused by name."""
-    found = []
-    for path in find_sounds(folder.absolute()):
-        sound = read_sound(path)
+def _read(folder: Path, space: WaveformSpace) -> tuple[list[Tensor], list[str]]:
+    """Read a folder of recorded noise, at the space's sample rate; return it, and what to tell of files left out.
+
+    Raises:
+        DataError: None of them can be used.
+    """
+    found: list[Tensor] = []
+    left_out: list[tuple[Path, str]] = []
+    files = find_sounds(folder.absolute())
+    for path in files:
+        try:
+            sound = read_sound(path)
+        except DataError as error:
+            left_out.append((path, error.what))
+            continue
         waveform = resample(torch.from_numpy(sound.waveform), sound.sample_rate, space.sample_rate)
-        if len(waveform) < space.sample_rate or float(waveform.square().mean()) < SILENT:
-            raise DataError(
-                "a recorded noise must be heard, and last a second or longer",
-                where=str(path),
-                remedy="delete the file, or take it out of the folder",
-            )
-        found.append(waveform)
-    return found
+        if len(waveform) < space.sample_rate:
+            left_out.append((path, "a noise must last a second or longer"))
+        elif float(waveform.square().mean()) < SILENT:
+            left_out.append((path, "the sound is silent"))
+        else:
+            found.append(waveform)
+    if not found:
+        raise DataError(
+            f"none of the {len(files)} recorded noises can be used: {left_out[0][1]}",
+            where=str(folder),
+            remedy="put noises of a second or longer there",
+        )
+    return found, notes_of(left_out, len(files))
