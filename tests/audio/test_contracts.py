@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
+import pytest
 import torch
 
 from sparring.testing import (
@@ -23,10 +24,13 @@ from sparring.testing import (
 )
 from sparring_audio import plugin
 from sparring_audio.band_limited import BandLimited
+from sparring_audio.metrics import words
 from sparring_audio.noisy import Noisy
 from sparring_audio.numbers import SpokenNumbers
+from sparring_audio.transforms import resample
 from sparring_audio.waveform import WaveformSpace
 from tests.audio.files import SMALL, fill, small_space
+from tests.audio.speaker_weights import write_weights
 
 torch.set_num_threads(1)
 
@@ -43,6 +47,7 @@ fill(Path(FILES.name) / "low", 15)
 fill(Path(FILES.name) / "high", 15, lowest=1500.0)
 NOISE = TemporaryDirectory()
 fill(Path(NOISE.name), 3, seconds=1.5)
+write_weights(Path(NOISE.name) / "pretrained.pt")
 
 
 class TestSpokenNumbers(DataContract):
@@ -178,6 +183,30 @@ class TestDiscriminator(DiscriminatorContract):
 class TestClassifier(EncoderContract):
     plugin, name, data = plugin, "audio/classifier", NUMBERS
     options: Mapping[str, Any] = {name: value for name, value in CLASSIFIER.items() if name != "use"}
+
+
+class TestSpeaker(EncoderContract):
+    plugin, name, data = plugin, "audio/speaker", WAVEFORMS
+    options: Mapping[str, Any] = {"weights": f"{NOISE.name}/pretrained.pt"}
+
+
+class TestWordErrors(MetricContract):
+    plugin, name, data = plugin, "audio/word-errors", WAVEFORMS
+    options: Mapping[str, Any] = {"model": "heard-by-the-stand-in"}
+    rows = 14
+
+    @pytest.fixture(autouse=True)
+    def _stand_in(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A recogniser that knows the real clips by heart, and hears nothing in any other."""
+        labels = WAVEFORMS.conditions["label"]
+        known = self.materials.batch(self.rows, seed=1)
+        texts = {
+            resample(waveform, 8000, 16000).numpy().tobytes(): labels.decode(label)
+            for waveform, label in zip(known.sample[:, 0], known.condition["label"], strict=True)
+        }
+        monkeypatch.setattr(
+            words, "whisper", lambda folder, language: lambda waveform: texts.get(waveform.numpy().tobytes(), "")
+        )
 
 
 class TestWordAccuracy(MetricContract):

@@ -25,6 +25,10 @@ for kind, name, target, summary in (
     ),
     ("encoder", "classifier", "encoders:ClassifierEncoder", "A small classifier, trained on the data's own labels"),
     (
+        *("encoder", "speaker", "speakers:SpeakerEncoder"),
+        "Resemblyzer's features of whose voice it is; fetched",
+    ),
+    (
         *("generator", "band-extender", "networks.extension:BandExtender"),
         "High frequencies for sounds that lack them",
     ),
@@ -60,6 +64,10 @@ for kind, name, target, summary in (
     (
         *("metric", "word-accuracy", "metrics.generated:WordAccuracy"),
         "How many sounds are heard as the word that was asked for",
+    ),
+    (
+        *("metric", "word-errors", "metrics.words:WordErrors"),
+        "Word error rate, by a Whisper model of your own",
     ),
     ("reward", "pesq", "rewards:PESQReward", "PESQ beside the reference, scaled to [0, 1]"),
     ("reward", "stoi", "rewards:STOIReward", "STOI beside the reference"),
