@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -35,6 +36,9 @@ from tests.audio.speaker_weights import write_weights
 torch.set_num_threads(1)
 
 NUMBERS = SpokenNumbers(small_space(), variants=20)
+needs_quality = pytest.mark.skipif(
+    not all(map(importlib.util.find_spec, ("pesq", "pystoi"))), reason="the extra `quality` is not installed"
+)
 CLASSIFIER = {"use": "audio/classifier", "steps": 60, "width": 8}
 FILES = TemporaryDirectory()  # removed when the process ends
 WAVEFORMS = SpokenNumbers(WaveformSpace(8000, 6000), variants=20)
@@ -129,11 +133,13 @@ class TestMultiResolutionSTFT(TermContract):
     plugin, name, data = plugin, "audio/multi-resolution-stft", WAVEFORMS
 
 
+@needs_quality
 class TestPESQ(MetricContract):
     plugin, name, data = plugin, "audio/pesq", WAVEFORMS
     rows = 14
 
 
+@needs_quality
 class TestSTOI(MetricContract):
     plugin, name, data = plugin, "audio/stoi", WAVEFORMS
     rows = 14
@@ -160,11 +166,13 @@ class TestPitch(MetricContract):
     rows = 7
 
 
+@needs_quality
 class TestPESQReward(RewardContract):
     plugin, name, data = plugin, "audio/pesq", WAVEFORMS
     expected_failures: ClassVar[Mapping[str, str]] = {"test_needs_no_reference": "PESQ compares with a clean sound"}
 
 
+@needs_quality
 class TestSTOIReward(RewardContract):
     plugin, name, data = plugin, "audio/stoi", WAVEFORMS
     expected_failures: ClassVar[Mapping[str, str]] = {"test_needs_no_reference": "STOI compares with a clean sound"}

@@ -72,7 +72,7 @@ def test_the_enhancer_imitates_and_then_climbs_a_metric(tmp_path: Path) -> None:
     pytest.importorskip("pesq", reason="the extra `quality` is not installed")
     pytest.importorskip("pystoi", reason="the extra `quality` is not installed")
     changes = [WORDS, *SHORT, "networks.generator.width=4", "networks.generator.hidden=4"]
-    changes += ["networks.discriminator.channels=2", "stages.1.objective.history=4"]
+    changes += ["networks.discriminator.channels=2", "stages.1.objective.history=4", "checkpoint.every=1"]
     result = api.train(FOLDER / "enhance-speech.yaml", out=tmp_path / "run", overrides=changes)
     assert result.status == "finished"
     assert list(result.metrics)[:2] == ["pesq", "pesq_unscored"]
@@ -82,6 +82,11 @@ def test_the_enhancer_imitates_and_then_climbs_a_metric(tmp_path: Path) -> None:
     trained = api.load(tmp_path / "run")
     made = trained.generate(2, condition={"noisy": torch.zeros(2, 1, 4000)})
     assert made.sample.shape == (2, 1, 4000)
+    # From a checkpoint within the climb it ends as it did: the critic's history is part of the state.
+    api.resume(tmp_path / "run", step=3, out=tmp_path / "again")
+    for role in ("generator", "discriminator"):
+        first, second = (tmp_path / one / "final" / f"{role}.safetensors" for one in ("run", "again"))
+        assert first.read_bytes() == second.read_bytes()
 
 
 def test_the_extender_imitates_and_then_contends(tmp_path: Path) -> None:
