@@ -75,5 +75,6 @@ $(RUNTIME_READY): $(PIP_READY) constraints.txt $(MANIFESTS)
 
 # The extras are installed as well, so that the tests reach the code that uses them.
 $(DEV_READY): $(RUNTIME_READY) pyproject.toml
-	$(INSTALL) --editable "./core[hub,onnx,tensorboard]" --editable "./plugins/image[datasets]" --group dev
+	$(INSTALL) --editable "./core[hub,onnx,tensorboard]" --editable "./plugins/image[datasets]" \
+		--editable "./plugins/audio[quality]" --group dev
 	@touch $@
