@@ -15,8 +15,8 @@ from sparring.interfaces.data import Batch
 from sparring.interfaces.metric import Encoder
 from sparring.spaces.array import ArraySpace
 from sparring.spaces.label import LabelSpace
-from sparring_audio.diversity import Diversity
-from sparring_audio.metrics import SoundMeasures, WordAccuracy, frame_levels, nearest
+from sparring_audio.metrics.diversity import Diversity
+from sparring_audio.metrics.generated import SoundMeasures, WordAccuracy, frame_levels, nearest
 from tests.audio.files import small_space, tone
 
 

@@ -70,6 +70,8 @@ def registry() -> Registry:
 def test_there_are_recipes() -> None:
     assert {"spectrogram-numbers", *TINY} <= {path.stem for path in RECIPES}
 
+    assert {"spectrogram-numbers", "enhance-speech", "bandwidth-extension"} <= {path.stem for path in RECIPES}
+
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_recipes_have_no_mistakes(path: Path, registry: Registry) -> None:
@@ -87,6 +89,51 @@ def test_recipes_have_no_mistakes(path: Path, registry: Registry) -> None:
                 else next(term.options for term in stage.terms if term.use == owner)
             )
             assert schedule.options["start"] == own[option]
+
+
+WORDS = (
+    "data.of={use: audio/spoken-numbers, variants: 12, space: {use: audio/waveform, sample_rate: 8000, length: 4000}}"
+)
+SHORT = [
+    *("stages.0.steps=2", "stages.0.batch=3", "stages.1.steps=2", "stages.1.batch=3", "log.every=1"),
+    *("evaluate.every=4", "evaluate.count=3", "samples.every=4", "samples.count=2", "checkpoint.every=2"),
+]
+
+
+def logged(folder: Path) -> set[str]:
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return {name for line in lines if line["event"] == "log" for name in line["values"]}
+
+
+def test_the_enhancer_imitates_and_then_climbs_a_metric(tmp_path: Path) -> None:
+    pytest.importorskip("pesq", reason="the extra `quality` is not installed")
+    pytest.importorskip("pystoi", reason="the extra `quality` is not installed")
+    changes = [WORDS, *SHORT, "networks.generator.width=4", "networks.generator.hidden=4"]
+    changes += ["networks.discriminator.channels=2", "stages.1.objective.history=4", "checkpoint.every=1"]
+    result = api.train(FOLDER / "enhance-speech.yaml", out=tmp_path / "run", overrides=changes)
+    assert result.status == "finished"
+    assert list(result.metrics)[:2] == ["pesq", "pesq_unscored"]
+    assert "stoi" in result.metrics
+    found = logged(tmp_path / "run")
+    assert {"generator/multi-resolution-stft", "discriminator/past", "discriminator/given", "generator/score"} <= found
+    trained = api.load(tmp_path / "run")
+    made = trained.generate(2, condition={"noisy": torch.zeros(2, 1, 4000)})
+    assert made.sample.shape == (2, 1, 4000)
+    # From a checkpoint within the climb it ends as it did: the critic's history is part of the state.
+    api.resume(tmp_path / "run", step=3, out=tmp_path / "again")
+    for role in ("generator", "discriminator"):
+        first, second = (tmp_path / one / "final" / f"{role}.safetensors" for one in ("run", "again"))
+        assert first.read_bytes() == second.read_bytes()
+
+
+def test_the_extender_imitates_and_then_contends(tmp_path: Path) -> None:
+    pytest.importorskip("pesq", reason="the extra `quality` is not installed")
+    changes = [WORDS, *SHORT, "data.rate=4000", "networks.generator.width=4", "networks.generator.depth=1"]
+    changes += ["networks.discriminator.channels=2"]
+    result = api.train(FOLDER / "bandwidth-extension.yaml", out=tmp_path / "run", overrides=changes)
+    assert result.status == "finished"
+    assert {"log_spectral_distance", "multi_resolution_stft", "mel_cepstral_distortion"} <= result.metrics.keys()
+    assert {"discriminator/adversarial", "generator/feature-matching"} <= logged(tmp_path / "run")
 
 
 def test_the_numbers_train_two_steps_and_leave_pictures_and_sounds(tmp_path: Path) -> None:

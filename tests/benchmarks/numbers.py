@@ -29,9 +29,9 @@ import sparring
 from sparring.errors import DataError
 from sparring.interfaces.data import Batch
 from sparring.plugins.registry import Registry
-from sparring_audio.diversity import Diversity
 from sparring_audio.encoders import ClassifierEncoder
-from sparring_audio.metrics import SoundMeasures
+from sparring_audio.metrics.diversity import Diversity
+from sparring_audio.metrics.generated import SoundMeasures
 from sparring_audio.numbers import RATE, WORDS, SpokenNumbers, recordings
 from sparring_audio.sounds import trim
 from sparring_audio.transforms import resample

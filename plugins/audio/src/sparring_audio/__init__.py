@@ -6,9 +6,11 @@ plugin = Plugin("audio")
 
 # Targets are named, not imported: listing components needs no torch.
 for kind, name, target, summary in (
+    ("data", "band-limited", "band_limited:BandLimited", "Any sounds without their upper frequencies, to be extended"),
     ("data", "drum-hits", "drums:DrumHits", "Strokes of five kinds on drums and cymbals, from twelve kits; fetched"),
     ("data", "folder", "folder:Folder", "Your own sounds: a folder, whose sub-folders are labels"),
     ("data", "hugging-face", "hugging_face:HuggingFace", "Sounds of a Hugging Face dataset, by name or local folder"),
+    ("data", "noisy", "noisy:Noisy", "Any sounds with noise mixed in at stated ratios, to be taken away again"),
     ("data", "prompts", "prompts:Prompts", "A telephone's prompts with what they say, at 8 or 16 kHz; fetched"),
     (
         *("data", "recordings", "recordings:Recordings"),
@@ -29,6 +31,10 @@ for kind, name, target, summary in (
     (
         *("discriminator", "gansynth", "networks.gansynth:GansynthDiscriminator"),
         "GANSynth's critic at a fixed size, for levels and instantaneous frequencies",
+    ),
+    (
+        *("discriminator", "metric-discriminator", "networks.enhancement:MetricDiscriminator"),
+        "Predicts a score from two sounds' spectra (MetricGAN)",
     ),
     (
         *("discriminator", "multi-period", "networks.critics:MultiPeriod"),
@@ -56,6 +62,8 @@ for kind, name, target, summary in (
         "WaveGAN's critic of waveforms, with phase shuffle",
     ),
     ("encoder", "classifier", "encoders:ClassifierEncoder", "A small classifier, trained on the data's own labels"),
+    ("encoder", "speaker", "speakers:SpeakerEncoder", "Resemblyzer's features of whose voice it is; fetched"),
+    ("generator", "band-extender", "networks.extension:BandExtender", "High frequencies for sounds that lack them"),
     (
         *("generator", "gansynth", "networks.gansynth:GansynthGenerator"),
         "GANSynth's generator at a fixed size, of levels and instantaneous frequencies",
@@ -65,6 +73,10 @@ for kind, name, target, summary in (
         *("generator", "istft-vocoder", "networks.istft:ISTFTVocoder"),
         "A vocoder of ConvNeXt blocks and an inverse Fourier transform: fast on processors",
     ),
+    (
+        *("generator", "mask-enhancer", "networks.enhancement:MaskEnhancer"),
+        "A recurrent network that masks noise (MetricGAN+)",
+    ),
     ("generator", "specgan", "networks.specgan:SpecganGenerator", "SpecGAN's generator of spectrograms"),
     (
         *("generator", "spectrogram", "networks.spectrogram:SpectrogramGenerator"),
@@ -72,11 +84,39 @@ for kind, name, target, summary in (
     ),
     ("generator", "wavegan", "networks.wavegan:WaveganGenerator", "WaveGAN's generator of waveforms"),
     (
-        *("metric", "diversity", "diversity:Diversity"),
+        *("metric", "diversity", "metrics.diversity:Diversity"),
         "Spread within a class against that of the training clips, and distance to the nearest of them",
     ),
-    ("metric", "sound", "metrics:SoundMeasures", "Distance to the nearest real sound, loudness, and share of silence"),
-    ("metric", "word-accuracy", "metrics:WordAccuracy", "How many sounds are heard as the word that was asked for"),
+    (
+        *("metric", "log-spectral-distance", "metrics.spectra:LogSpectralDistance"),
+        "Distance of levels over frequencies, in dB (LSD)",
+    ),
+    (
+        *("metric", "mel-cepstral-distortion", "metrics.spectra:MelCepstralDistortion"),
+        "Distance of mel cepstra, in dB (MCD)",
+    ),
+    (
+        *("metric", "multi-resolution-stft", "metrics.spectra:MultiResolutionSTFT"),
+        "Distance of spectra at three resolutions",
+    ),
+    ("metric", "pesq", "metrics.quality:PESQ", "Perceptual quality of speech beside the real one (PESQ)"),
+    ("metric", "pitch", "metrics.pitch:Pitch", "Errors of pitch, and of where there is a voice"),
+    (
+        "metric",
+        "sound",
+        "metrics.generated:SoundMeasures",
+        "Distance to the nearest real sound, loudness, and share of silence",
+    ),
+    ("metric", "stoi", "metrics.quality:STOI", "Intelligibility of speech beside the real one (STOI)"),
+    (
+        "metric",
+        "word-accuracy",
+        "metrics.generated:WordAccuracy",
+        "How many sounds are heard as the word that was asked for",
+    ),
+    ("metric", "word-errors", "metrics.words:WordErrors", "Word error rate, by a Whisper model of your own"),
+    ("reward", "pesq", "rewards:PESQReward", "PESQ beside the reference, scaled to [0, 1]"),
+    ("reward", "stoi", "rewards:STOIReward", "STOI beside the reference"),
     (
         *("space", "instantaneous-frequency", "frequency_space:InstantaneousFrequencySpace"),
         "Log magnitudes and instantaneous frequencies in [-1, 1], from which sound comes back exactly (GANSynth)",

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from sparring_audio.stft import hann
 from sparring_audio.transforms import torchaudio
 
 ROUNDING = 1e-9  # added to a power before its root, whose slope at 0 would be infinite; as in HiFi-GAN's code
@@ -92,15 +93,9 @@ def mirrored(waveform: Tensor, before: int, after: int) -> Tensor:
 def _transform(waveform: Tensor, window: int, hop: int, size: int) -> Tensor:
     with torch.autocast(waveform.device.type, enabled=False):
         spectrum_BNT = torch.stft(
-            waveform.float(), size, hop, window, _hann(window, waveform.device), center=False, return_complex=True
+            waveform.float(), size, hop, window, hann(window, waveform.device), center=False, return_complex=True
         )
         return (spectrum_BNT.real.square() + spectrum_BNT.imag.square() + ROUNDING).sqrt()
-
-
-@cache
-def _hann(window: int, device: torch.device) -> Tensor:
-    with torch.inference_mode(False):  # remembered for whoever asks next, who may need gradients
-        return torch.hann_window(window, device=device)
 
 
 @cache

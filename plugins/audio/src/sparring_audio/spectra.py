@@ -10,6 +10,8 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 
+from sparring_audio import stft
+from sparring_audio.stft import Resolution
 from sparring_audio.transforms import torchaudio
 
 MOMENTUM = 0.99  # of Griffin-Lim, as in the paper
@@ -20,18 +22,15 @@ def spectrum(waveforms: Tensor, window: int, hop: int) -> Tensor:
 
     A sine of full scale has the magnitude 1. Beyond both ends lies silence.
     """
-    hann = torch.hann_window(window, device=waveforms.device, dtype=waveforms.dtype)
-    spectrum_BNT: Tensor = torch.stft(
-        waveforms, window, hop, window=hann, center=True, pad_mode="constant", return_complex=True
-    )
-    return spectrum_BNT / full_scale(window)
+    hann = stft.hann(window, waveforms.device, waveforms.dtype)
+    return stft.spectrum(waveforms, Resolution(window, hop, window), hann) / full_scale(window)
 
 
 def waveform(spectrum_BNT: Tensor, window: int, hop: int) -> Tensor:
     """Undo ``spectrum``: complex ``(B, N, T)`` -> ``(B, (T - 1) * hop)``."""
-    hann = torch.hann_window(window, device=spectrum_BNT.device, dtype=spectrum_BNT.real.dtype)
-    waveform_BL: Tensor = torch.istft(spectrum_BNT * full_scale(window), window, hop, window=hann, center=True)
-    return waveform_BL
+    hann = stft.hann(window, spectrum_BNT.device, spectrum_BNT.real.dtype)
+    length = (spectrum_BNT.shape[2] - 1) * hop
+    return stft.waveform(spectrum_BNT * full_scale(window), Resolution(window, hop, window), hann, length)
 
 
 def full_scale(window: int) -> float:

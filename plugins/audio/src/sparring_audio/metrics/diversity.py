@@ -13,7 +13,7 @@ from sparring.interfaces.data import Batch, Data
 from sparring.interfaces.metric import Metric
 from sparring.spaces.label import LabelSpace
 from sparring_audio.listening import Listener
-from sparring_audio.metrics import nearest
+from sparring_audio.metrics.generated import nearest
 
 MOST = 1000  # training clips that are compared with, spread evenly over the data
 SMALLEST = 1e-6  # of a distance or a ratio, so that there is a logarithm
