@@ -65,4 +65,3 @@ class TestMelL1(TermContract):
 
 class TestMultiResolutionSTFT(TermContract):
     plugin, name, data = plugin, "audio/multi-resolution-stft", VOCODING
-    options: Mapping[str, Any] = {"windows": [256, 128]}

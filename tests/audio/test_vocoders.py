@@ -26,7 +26,7 @@ from sparring_audio.networks.spectrogram import SpectrogramGenerator
 from sparring_audio.waveform import WaveformSpace
 from tests.audio.files import small_mel, small_space, small_waveform
 
-PUBLISHED = (WaveformSpace(22050), {"mel": MelSpace(22050)})
+PUBLISHED = (WaveformSpace(22050, length=8192), {"mel": MelSpace(22050)})
 SMALL = (small_waveform(), {"mel": small_mel()})
 HOP = 64
 
@@ -71,7 +71,7 @@ def test_the_published_sizes_of_the_critics() -> None:
 
 def test_the_size_of_vocos() -> None:
     """13.5 million, with 100 mel bands."""
-    network = ISTFTVocoder(WaveformSpace(24000), {"mel": ArraySpace([100, 32])})
+    network = ISTFTVocoder(WaveformSpace(24000, length=8192), {"mel": ArraySpace([100, 32])})
     assert count(network) == pytest.approx(13.53e6, rel=0.005)
 
 

@@ -29,7 +29,7 @@ from sparring_audio.waveform import WaveformSpace
 from tests.audio.published import PlainHiFiGAN
 
 RATE, HOP = 16000, 256
-SPACES = (WaveformSpace(RATE), {"mel": MelSpace(RATE)})
+SPACES = (WaveformSpace(RATE, length=32 * HOP), {"mel": MelSpace(RATE)})
 PLAIN = "plain V1"
 
 
