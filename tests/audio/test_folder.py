@@ -11,8 +11,9 @@ import torch
 from sparring.errors import DataError
 from sparring.interfaces.data import Batch, Data
 from sparring.spaces.label import LabelSpace
-from sparring_audio.files import MOST_NOTES
 from sparring_audio.folder import FEWEST, Folder
+from sparring_audio.reading import MOST_NOTES
+from sparring_audio.waveform import WaveformSpace
 from tests.audio.files import fill, small_space, tone, write
 
 
@@ -38,7 +39,7 @@ def test_samples_are_what_the_space_makes_of_the_files(tmp_path: Path) -> None:
     fill(tmp_path, 20, seconds=0.2)
     data = small(tmp_path, held_out=0.0, trim=False)
     expected = torch.stack([small_space().encode(file) for file in sorted(tmp_path.iterdir())])
-    torch.testing.assert_close(everything(data).sample, expected, atol=1e-3, rtol=0)  # kept as float16
+    torch.testing.assert_close(everything(data).sample, expected, atol=1e-3, rtol=0)
 
 
 def test_nested_folders_are_labels(tmp_path: Path) -> None:
@@ -104,19 +105,19 @@ def test_longer_sounds_lose_their_end_or_become_several_clips(tmp_path: Path) ->
     start = small(tmp_path, held_out=0.0)
     assert len(start) == 20
     assert "20 sounds" in start.notes[0]
-    assert "cut: true" in start.notes[0]
-    pieces = small(tmp_path, held_out=0.0, cut=True)
+    assert "cut: pieces" in start.notes[0]
+    pieces = small(tmp_path, held_out=0.0, cut="pieces")
     assert len(pieces) == 20 * 4
     assert not pieces.notes
 
 
 def test_clips_of_a_file_stay_together_when_some_are_held_out(tmp_path: Path) -> None:
     fill(tmp_path, 20, lowest=400.0, seconds=1.0)
-    data = small(tmp_path, cut=True, held_out=0.25)
+    data = small(tmp_path, cut="pieces", held_out=0.25)
     assert (len(data), len(data.split("test"))) == (60, 20)
-    again = small(tmp_path, cut=True, held_out=0.25)
+    again = small(tmp_path, cut="pieces", held_out=0.25)
     assert torch.equal(everything(data.split("test")).sample, everything(again.split("test")).sample)
-    other = small(tmp_path, cut=True, held_out=0.25, seed=1)
+    other = small(tmp_path, cut="pieces", held_out=0.25, seed=1)
     assert not torch.equal(everything(data.split("test")).sample, everything(other.split("test")).sample)
     rows = {row.numpy().tobytes() for row in everything(data).sample}
     assert not rows & {row.numpy().tobytes() for row in everything(data.split("test")).sample}
@@ -168,3 +169,60 @@ def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
     (tmp_path / "sounds" / "a" / "back").symlink_to(tmp_path / "sounds", target_is_directory=True)
     data = small(tmp_path / "sounds", held_out=0.0)
     assert torch.bincount(everything(data).condition["label"]).tolist() == [12, 12]
+
+
+def test_random_clips_come_from_anywhere_and_follow_the_rng(tmp_path: Path) -> None:
+    # Each sound rises evenly from silence to full scale, so that a clip's level says where it comes from.
+    ramp = np.linspace(0.01, 0.9, 8000, dtype=np.float32) * (-1.0) ** np.arange(8000, dtype=np.float32)
+    for index in range(20):
+        write(tmp_path / f"{index:02d}.wav", ramp)
+    data = Folder(tmp_path, WaveformSpace(8000, 400), cut="random", trim=False, held_out=0.0)
+    assert not data.notes
+    rows = torch.arange(20).repeat(20)
+    clips = data.gather(rows, rng=torch.Generator().manual_seed(0)).sample
+    level = clips.abs().mean((1, 2))
+    assert level.min() < 0.1
+    assert level.max() > 0.8
+    assert torch.equal(clips, data.gather(rows, rng=torch.Generator().manual_seed(0)).sample)
+    assert not torch.equal(clips, data.gather(rows, rng=torch.Generator().manual_seed(1)).sample)
+    steps = clips[:, 0].abs().diff(dim=1)
+    torch.testing.assert_close(steps, torch.full_like(steps, 0.89 / 7999), atol=1e-4, rtol=0)  # nothing is skipped
+
+
+def test_a_short_sound_lies_in_the_middle_whatever_the_cut(tmp_path: Path) -> None:
+    for index in range(20):
+        write(tmp_path / f"{index:02d}.wav", np.full(101, 0.5, dtype=np.float32))
+    for cut in ("beginning", "random", "pieces"):
+        data = Folder(tmp_path, WaveformSpace(8000, 400), cut=cut, trim=False, held_out=0.0)  # type: ignore[arg-type]
+        (clip,) = everything(data).sample[:1, 0]
+        assert len(data) == 20
+        assert clip.nonzero().flatten().tolist() == list(range(149, 250))
+
+
+def test_louder_than_full_scale_is_made_quieter(tmp_path: Path) -> None:
+    fill(tmp_path, 19, seconds=0.2)
+    write(tmp_path / "loud.wav", tone(level=3.0, seconds=0.05), subtype="FLOAT")
+    data = Folder(tmp_path, WaveformSpace(8000, 400), trim=False, held_out=0.0)
+    clip = everything(data).sample[-1, 0]
+    assert np.abs(clip.numpy() - tone(level=1.0, seconds=0.05)).max() < 0.01
+
+
+def test_transcripts_come_from_a_table_as_ljspeech_has_it(tmp_path: Path) -> None:
+    fill(tmp_path / "wavs", 20, seconds=0.2)
+    lines = [f'{index:03d}|He said "{index}".|He said "number {index}".' for index in range(1, 20)]
+    (tmp_path / "metadata.csv").write_text("\n".join(lines), encoding="utf-8")
+    data = small(tmp_path)
+    assert not data.conditions
+    assert len(data.transcripts) == 18
+    assert len(data.split("test").transcripts) == 2
+    said = data.transcripts + data.split("test").transcripts
+    assert sorted(said)[:2] == ["", 'He said "number 1".']
+    assert "1 of 20 files have no transcript" in data.notes[0]
+    whole = small(tmp_path, held_out=0.0)
+    assert whole.transcripts[7] == 'He said "number 7".'
+    (tmp_path / "metadata.csv").write_text("a,b,c\n", encoding="utf-8")
+    other = small(tmp_path, held_out=0.0)
+    assert other.transcripts == [""] * 20
+    assert "left aside" in other.notes[0]
+    (tmp_path / "metadata.csv").write_bytes(b"\xff\xfe|x")
+    assert "cannot be read as text" in small(tmp_path).notes[0]

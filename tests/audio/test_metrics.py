@@ -9,11 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from sparring.errors import DataError
+from sparring.data.memory import MemoryData
+from sparring.errors import DataError, TrainingError
 from sparring.interfaces.data import Batch
 from sparring.interfaces.metric import Encoder
 from sparring.spaces.array import ArraySpace
-from sparring_audio.metrics import SoundMeasures, WordAccuracy, frame_levels, nearest
+from sparring.spaces.label import LabelSpace
+from sparring_audio.metrics.diversity import Diversity
+from sparring_audio.metrics.generated import SoundMeasures, WordAccuracy, frame_levels, nearest
 from tests.audio.files import small_space, tone
 
 
@@ -102,3 +105,47 @@ def test_measures_of_known_sounds() -> None:
         SoundMeasures(space).compute()
     with pytest.raises(DataError, match="ArraySpace"):
         SoundMeasures(ArraySpace([1, 16, 16]))
+
+
+def made_data(levels: list[float], label: list[int] | None = None) -> MemoryData:
+    """Clips of even levels, as parts of the range from -1 to 1, in two classes or none."""
+    space = small_space()
+    sample = torch.stack([torch.full(space.shape, level) for level in levels])
+    conditions = {} if label is None else {"label": (LabelSpace(["a", "b"]), torch.tensor(label))}
+    return MemoryData(space, sample, conditions)
+
+
+def test_diversity_on_known_distances() -> None:
+    """The range has 80 dB: levels 0.1 apart are 4 dB apart."""
+    data = made_data([0.0, 0.1, 0.5, 0.7], [0, 0, 1, 1])
+    metric = Diversity(data)
+    every = data.gather(torch.arange(4), rng=torch.Generator())
+    metric.update(every, every)
+    values = metric.compute()
+    assert next(iter(values)) == "spread_error"
+    assert values["spread_error"] == pytest.approx(0, abs=1e-4)
+    assert values["spread"] == values["real_spread"] == pytest.approx(1)
+    assert values["training_distance"] == pytest.approx(0, abs=1e-4)
+    metric.reset()
+    fake = made_data([0.05, 0.1, 0.6, 0.6], [0, 0, 1, 1]).gather(torch.arange(4), rng=torch.Generator())
+    metric.update(every.rows(slice(0)), fake)
+    values = metric.compute()
+    assert values["spread"] == pytest.approx((0.5 + 0) / 2, abs=1e-4)  # the second class is always the same
+    assert values["least_spread"] == pytest.approx(0, abs=1e-4)
+    assert values["training_distance"] == pytest.approx((2 + 0 + 4 + 4) / 4, abs=1e-3)
+    assert "real_spread" not in values
+
+
+def test_diversity_without_labels_and_without_samples() -> None:
+    data = made_data([0.0, 0.2])
+    metric = Diversity(data)
+    with pytest.raises(TrainingError, match="no generated"):
+        metric.compute()
+    every = data.gather(torch.arange(2), rng=torch.Generator())
+    metric.update(every, every.rows(slice(1)))
+    with pytest.raises(TrainingError, match="two generated"):
+        metric.compute()
+    metric.update(every.rows(slice(0)), every.rows(slice(1, 2)))
+    assert metric.compute()["spread"] == pytest.approx(1)
+    with pytest.raises(DataError, match="ArraySpace"):
+        Diversity(MemoryData(ArraySpace([1, 4, 4]), torch.zeros(2, 1, 4, 4)))

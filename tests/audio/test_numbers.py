@@ -73,10 +73,10 @@ def test_ten_words_with_as_many_variants_each() -> None:
 
 def test_the_same_seed_makes_the_same_variants() -> None:
     first = everything(SpokenNumbers(small_space(), variants=10)).sample
-    numbers._spectrograms.cache_clear()
+    numbers._samples.cache_clear()
     assert torch.equal(first, everything(SpokenNumbers(small_space(), variants=10)).sample)
     assert not torch.equal(first, everything(SpokenNumbers(small_space(), variants=10, seed=1)).sample)
-    numbers._spectrograms.cache_clear()
+    numbers._samples.cache_clear()
     with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
         SpokenNumbers(small_space(), variants=10)
     again = SpokenNumbers(small_space(), variants=10)

@@ -10,6 +10,7 @@ from sparring.interfaces.data import Data
 from sparring.interfaces.discriminator import Discriminator
 from sparring.interfaces.generator import Generator
 from sparring.interfaces.metric import Encoder, Metric
+from sparring.interfaces.objective import Term
 from sparring.interfaces.space import Space
 from sparring.plugins.options import options_model, parameters_of
 
@@ -19,7 +20,9 @@ INTERFACES = {
     "encoder": Encoder,
     "generator": Generator,
     "metric": Metric,
+    "reward": object,  # a protocol: the contract calls it
     "space": Space,
+    "term": Term,
 }
 
 

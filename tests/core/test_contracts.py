@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -39,6 +40,9 @@ from sparring.testing import (
 from sparring.testing.contract import global_seed
 from sparring.testing.materials import other_condition
 from sparring.testing.run import RECIPE
+from sparring.testing.stand_ins import stand_ins
+from tests.core.grading import Grader, enhancer_and_grader
+from tests.core.grading import plugin as grading
 from tests.core.translation import Domains, translators_and_critics
 
 LABEL = LabelSpace(["low", "high"])
@@ -284,6 +288,25 @@ class TestLikelihood(ObjectiveContract):
     name, sequences = "likelihood", True
 
 
+class TestMetricCritic(ObjectiveContract):
+    plugin, name = grading, "metric-critic"
+    options: ClassVar[Mapping[str, Any]] = {"reward": "grading/nearness", "history": 8, "given": "image"}
+    data = DOMAINS
+
+    def networks(self) -> Mapping[str, nn.Module]:
+        return enhancer_and_grader()
+
+
+class TestMetricCriticOnSequences(ObjectiveContract):
+    name, sequences = "metric-critic", True
+    options: ClassVar[Mapping[str, Any]] = {"reward": {"use": "length", "target": 4}, "history": 0}
+
+    def networks(self) -> Mapping[str, nn.Module]:
+        tokens = self.materials.space
+        with global_seed(0):
+            return {**stand_ins(tokens), "discriminator": Grader(math.prod((*tokens.shape, 7)))}
+
+
 class TestReinforce(ObjectiveContract):
     name, options, sequences = "reinforce", {"reward": {"use": "length", "target": 4}}, True
 
@@ -310,6 +333,10 @@ class TestPPO(ObjectiveContract):
     def networks(self) -> Mapping[str, nn.Module]:
         with global_seed(0):
             return {**super().networks(), "value": TokenValues()}
+
+
+class TestRegression(ObjectiveContract):
+    name, options = "regression", {"norm": "l2", "weight": 2.0}
 
 
 class TestAdam(OptimizerContract):

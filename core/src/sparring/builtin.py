@@ -48,8 +48,14 @@ _COMPONENTS = {
         ("cycle", "objectives.cycle:Cycle", "Unpaired translation, there and back (CycleGAN)"),
         ("grpo", "objectives.grpo:GRPO", "Policy gradient on rewards compared within a group"),
         ("likelihood", "objectives.likelihood:Likelihood", "Imitation by maximum likelihood"),
+        (
+            "metric-critic",
+            "objectives.metric_critic:MetricCritic",
+            "A critic that learns a black-box score (MetricGAN)",
+        ),
         ("ppo", "objectives.ppo:PPO", "Policy gradient on advantages, with a network of values"),
         ("reinforce", "objectives.reinforce:Reinforce", "Policy gradient on a reward or a critic"),
+        ("regression", "objectives.regression:Regression", "Imitation by the distance from real samples (L1, L2)"),
     ],
     "optimizer": [
         ("adam", "training.optim:adam", "Adam"),

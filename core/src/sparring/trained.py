@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from sparring.errors import CheckpointError, SparringError
 from sparring.interfaces.data import Batch
 from sparring.interfaces.space import Space
+from sparring.networks.folding import fold_weight_norm
 from sparring.plain import as_network
 from sparring.plugins.registry import Registry
 from sparring.recipes import source
@@ -40,7 +41,7 @@ def load(
 
 
 class Trained:
-    """The networks of a run, in evaluation mode.
+    """The networks of a run, in evaluation mode; weight norm, which is for training, is folded into their weights.
 
     Attributes:
         recipe: The run's recipe.
@@ -69,6 +70,7 @@ class Trained:
             )  # the caller's own may be trained on
             network = self._builder.network(role, spec, taken, weights=False)
             checkpoint.load_weights(network, _weights(folder, role), role=role)
+            fold_weight_norm(network)
             self.networks[role] = network.eval().requires_grad_(False).to(self.device)
 
     def generate(

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import mse_loss
 
 import sparring
-from sparring import Batch, Condition, Context, Critique, Discriminator, Generator, Objective, Plugin, Reward, Update
+from sparring import Batch, Condition, Critique, Discriminator, Generator, Plugin
 from sparring.data.memory import MemoryData
 from sparring.spaces.point import PointSpace
 from tests.core.proofs.parts import (
@@ -30,6 +28,7 @@ from tests.core.proofs.parts import (
 plugin = Plugin("scored")
 
 CAPACITY, BATCH, STEPS = 256, 32, 300
+KEPT = ("sample", "reference", "condition.noisy", "score")
 
 
 @plugin.data("noisy")
@@ -75,59 +74,8 @@ class Grader(Discriminator):
         self.body = layers(4, 24, 24, 1)
 
     def forward(self, sample: Tensor, condition: Condition, lengths: Tensor | None = None) -> Critique:
-        grade = self.body(torch.cat([sample - condition["clean"], sample], dim=1)).squeeze(1)
-        return Critique((), outputs={"grade": grade})
-
-
-@plugin.objective("metric-critic")
-class MetricCritic(Objective):
-    """The critic regresses the reward, on present and on past samples; the generator asks it for the best grade."""
-
-    def __init__(self, reward: Reward, capacity: int = CAPACITY) -> None:
-        self.reward, self.capacity = reward, capacity
-        self.past: dict[str, Tensor] = {}
-        self.own_updates = (
-            Update("critic", ("critic",)),
-            Update("replay", ("critic",)),
-            Update("generator", ("generator",)),
-        )
-
-    def terms(self, update: Update, context: Context) -> Mapping[str, Tensor]:
-        if update.name == "replay":
-            chosen = (context.uniform() * len(self.past["grade"])).long()
-            past = {name: value.to(context.device)[chosen] for name, value in self.past.items()}
-            found = self._graded(context, past["sample"], past["clean"])
-            return {"regression": mse_loss(found, past["grade"])}
-        batch, made = context.batch, context.generate("generator")
-        predicted = self._graded(context, made.sample, batch.sample)
-        with torch.no_grad():
-            grade = self.reward(Batch(made.sample, batch.condition), batch)
-        if update.name == "generator":
-            context.record("grade", grade.mean())
-            return {"aim": mse_loss(predicted, torch.ones_like(predicted))}
-        best = self._graded(context, batch.sample, batch.sample)
-        return {"regression": mse_loss(predicted, grade) + mse_loss(best, torch.ones_like(best))}
-
-    def after_update(self, update: Update, contexts: Sequence[Context]) -> None:
-        if update.name != "critic":
-            return
-        for context in contexts:
-            made, batch = context.generate("generator").sample.detach(), context.batch
-            grade = self.reward(Batch(made, batch.condition), batch)
-            fresh = {"sample": made, "clean": batch.sample, "grade": grade}
-            held = {name: value.to(context.device) for name, value in self.past.items()} or fresh
-            joined = {name: torch.cat([held[name], value]) if self.past else value for name, value in fresh.items()}
-            self.past = {name: value[-self.capacity :] for name, value in joined.items()}
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"past": self.past}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.past = state["past"]
-
-    @staticmethod
-    def _graded(context: Context, sample: Tensor, clean: Tensor) -> Tensor:
-        return context.critique("critic", sample, condition={"clean": clean}).outputs["grade"]
+        grade = self.body(torch.cat([sample - condition["reference"], sample], dim=1)).squeeze(1)
+        return Critique((), outputs={"score": grade})
 
 
 PLUGINS = [Path(__file__)]
@@ -140,7 +88,7 @@ def values(**options: Any) -> dict[str, Any]:
         networks={"generator": {"use": "scored/enhancer"}, "critic": {"use": "scored/grader"}},
         stages=[
             {
-                "objective": {"use": "scored/metric-critic", "reward": "scored/grade"},
+                "objective": {"use": "metric-critic", "reward": "scored/grade", "discriminator": "critic"},
                 "steps": STEPS,
                 "batch": BATCH,
                 "optimizers": {
@@ -159,22 +107,21 @@ def test_the_score_rises_through_a_critic_that_learnt_it(tmp_path: Path) -> None
     chosen = values()
     chosen["checkpoint"]["every"] = STEPS
     result = sparring.train(chosen, out=tmp_path / "run", plugins=PLUGINS, listeners=[weights, end])
-    for update in ("critic", "replay"):
-        assert roles(weights.changed[update]) == roles(weights.touched[update]) == {"critic"}
+    assert roles(weights.changed["discriminator"]) == roles(weights.touched["discriminator"]) == {"critic"}
     assert roles(weights.changed["generator"]) == roles(weights.touched["generator"]) == {"generator"}
 
-    grade = logged(result.folder, "generator/grade")
+    grade = logged(result.folder, "discriminator/score")
     assert grade[0] < 0.6
     assert grade[-1] > 0.8
 
     past = saved_state(result.folder)["objective"]["past"]
-    assert {name: len(value) for name, value in past.items()} == dict.fromkeys(("sample", "clean", "grade"), CAPACITY)
+    assert {name: len(value) for name, value in past.items()} == dict.fromkeys(KEPT, CAPACITY)
     # The critic grades on the black box's scale near what the generator makes now, and worse is worse far from there.
     real, predicted = end.run.real_samples(256), []
     for shift in (0.0, 0.3, 1.0):
         moved = Batch(real.sample + torch.tensor([shift, -shift]), real.condition)
         with torch.no_grad():
-            found = end.run.networks["critic"](moved.sample, {"clean": real.sample}).outputs["grade"].mean()
+            found = end.run.networks["critic"](moved.sample, {"reference": real.sample}).outputs["score"].mean()
         predicted.append((float(found), float(Grade()(moved, real).mean())))
     assert all(abs(ours - true) < 0.2 for ours, true in predicted[:2])
     assert predicted[0] > predicted[1] > predicted[2]
@@ -186,5 +133,5 @@ def test_the_buffer_survives_a_kill(tmp_path: Path) -> None:
     train_through_a_kill(chosen, tmp_path / "killed", at=7, plugins=PLUGINS)
     assert_same_run(tmp_path / "killed", unbroken)
     # It grows by a batch in each step until it is full.
-    fill = {step: len(saved_state(unbroken, step)["objective"]["past"].get("grade", ())) for step in (0, 5, 10)}
+    fill = {step: len(saved_state(unbroken, step)["objective"]["past"].get("score", ())) for step in (0, 5, 10)}
     assert fill == {0: 0, 5: 5 * BATCH, 10: CAPACITY}

@@ -21,6 +21,7 @@ from sparring.errors import PluginError, SparringError
 from sparring.interfaces.data import Condition
 from sparring.interfaces.generator import Generator, SequenceGenerator, lift_generated
 from sparring.interfaces.space import Space
+from sparring.networks.folding import fold_weight_norm
 from sparring.spaces.label import LabelSpace
 
 NEEDED = ("onnx", "onnxscript")  # onnxruntime only checks the result
@@ -95,6 +96,7 @@ def export_generator(
             remedy="name another network; sequences, drawn token by token, need torch",
         )
     plain = copy.deepcopy(network).cpu().eval().requires_grad_(False)
+    fold_weight_norm(plain)
     example = _Example(plain, conditions, ROWS, seed=0)
     made = example.run()
     file = folder / f"{name}.onnx"

@@ -19,6 +19,7 @@ class Reward(Protocol):
     def __call__(self, samples: Batch, reference: Batch | None) -> Tensor:
         """Return ``(B,)``, higher is better; or ``(B, T)``, one for each token of sequences.
 
+        NaN stands where a row cannot be scored, whatever was made.
         ``reference`` holds the real rows of the same update, row by row those that the samples were made for.
         """
         ...

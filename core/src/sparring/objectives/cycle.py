@@ -89,7 +89,7 @@ class Cycle(Objective):
             (FORWARD, [one.to_target for one in found]),
             (BACKWARD, [one.to_source for one in found]),
         ):
-            whole = _whole_batch(contexts, [sample.detach() for sample in made])
+            whole = whole_batch(contexts, [sample.detach() for sample in made])
             self._shown[direction] = self.histories[direction].exchange(whole, contexts[0].rng)
 
     def state_dict(self) -> dict[str, Any]:
@@ -164,7 +164,7 @@ def _judge(context: Context, critic: str, sample: Tensor) -> Critique:
     return context.critique(critic, sample, condition={})
 
 
-def _whole_batch(contexts: Sequence[Context], parts: Sequence[Tensor]) -> Tensor:
+def whole_batch(contexts: Sequence[Context], parts: Sequence[Tensor]) -> Tensor:
     """Return the rows of the global batch, of every process and part, in order."""
     first = contexts[0]
     whole = parts[0].new_zeros(first.rows.total, *parts[0].shape[1:], dtype=torch.float32)

@@ -15,6 +15,7 @@ from sparring.errors import DataError
 from sparring.interfaces.data import Data
 from sparring.interfaces.metric import Encoder
 from sparring.metrics.classifier import batches, held_out_accuracy, learn, remembered, set_apart
+from sparring_audio.listening import Listener
 from sparring_audio.networks.sizes import classes_of, spectrogram_shape
 
 DROPOUT = 0.3
@@ -27,7 +28,7 @@ class Classifier(Protocol):
     """An encoder that also names classes."""
 
     def probabilities(self, sample: Tensor) -> Tensor:
-        """Map ``(B, 1, M, T)`` to the probability of each class ``(B, K)``."""
+        """Map samples to the probability of each class ``(B, K)``."""
         ...
 
 
@@ -46,7 +47,7 @@ class ClassifierEncoder(Encoder):
         accuracy: The share of held-out sounds whose class it finds; NaN where the data hold nothing out.
 
     Args:
-        data: Labelled spectrograms.
+        data: Labelled sounds.
         steps: Training steps, of 64 sounds each, and 24 that are of no class.
         width: Channels of the first layer.
         seed: Of weights, order and shifts.
@@ -54,7 +55,11 @@ class ClassifierEncoder(Encoder):
 
     def __init__(self, data: Data, steps: int = 200, width: int = 16, seed: int = 0) -> None:
         super().__init__()
-        mels, frames = spectrogram_shape(data.space, "audio/classifier")
+        # Levels are a picture that convolutions can look at; phases and waveforms are heard first.
+        plain = len(data.space.shape) == 3 and data.space.shape[0] == 1
+        self._listener = None if plain else Listener(data.space, "audio/classifier")
+        seen = data.space if self._listener is None else self._listener.space
+        mels, frames = spectrogram_shape(seen, "audio/classifier")
         classes = classes_of(data.conditions, "audio/classifier")
         if classes < 2:
             raise DataError(
@@ -71,13 +76,13 @@ class ClassifierEncoder(Encoder):
         self.eval().requires_grad_(False)
 
     def forward(self, sample: Tensor) -> Tensor:
-        """Map ``(B, 1, M, T)`` in [-1, 1] to the activations before the class logits, ``(B, 64)``."""
+        """Map samples ``(B, *space.shape)`` in [-1, 1] to the activations before the class logits, ``(B, 64)``."""
         self.to(sample.device)
-        features_BF: Tensor = self.layers(sample.float())
+        features_BF: Tensor = self.layers(self._seen(sample))
         return features_BF
 
     def probabilities(self, sample: Tensor) -> Tensor:
-        """Map ``(B, 1, M, T)`` in [-1, 1] to the probability of each class, ``(B, K)``."""
+        """Map samples ``(B, *space.shape)`` in [-1, 1] to the probability of each class, ``(B, K)``."""
         probabilities_BK: Tensor = self.head(self(sample)).softmax(dim=1)
         return probabilities_BK
 
@@ -88,12 +93,16 @@ class ClassifierEncoder(Encoder):
     def _learn(self, data: Data, steps: int, seed: int) -> tuple[dict[str, Tensor], float]:
         draw = torch.Generator().manual_seed(seed)
         shown = (
-            (_shifted(batch.sample.float(), draw), batch.condition["label"])
+            (_shifted(self._seen(batch.sample), draw), batch.condition["label"])
             for batch in batches(data.split("train"), draw)
         )
         learn(self, self._logits, shown, steps, unlike=lambda sample: _unlike(sample, draw))
         weights = {name: value.detach().clone() for name, value in self.state_dict().items()}
-        return weights, held_out_accuracy(self, self._logits, data)
+        return weights, held_out_accuracy(self, lambda sample: self._logits(self._seen(sample)), data)
+
+    def _seen(self, sample: Tensor) -> Tensor:
+        """Return spectrograms ``(B, 1, M, T)`` of samples."""
+        return sample.float() if self._listener is None else self._listener(sample)
 
 
 def _convolutions(mels: int, frames: int, width: int) -> nn.Sequential:

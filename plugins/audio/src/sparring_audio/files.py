@@ -13,7 +13,7 @@ SUFFIXES = (
     *(".opus", ".rf64", ".snd", ".sph", ".voc", ".w64", ".wav", ".wave", ".wv"),
 )
 SPLIT_NAMES = frozenset({"train", "training", "test", "testing", "val", "valid", "validation"})
-MOST_NOTES = 20
+METADATA = "metadata.csv"
 
 
 def find_sounds(root: Path) -> list[Path]:
@@ -42,12 +42,32 @@ def find_sounds(root: Path) -> list[Path]:
     return sorted(sounds, key=lambda file: file.relative_to(root).parts)
 
 
-def notes_of(unreadable: Sequence[tuple[Path, str]], total: int) -> list[str]:
-    """Return a sentence for each file that was skipped; for many, a few and how many more there are."""
-    notes = [f"skipped {file}: {reason}" for file, reason in unreadable[:MOST_NOTES]]
-    if len(unreadable) > MOST_NOTES:
-        notes.append(f"skipped {len(unreadable) - MOST_NOTES} more that cannot be read, of {total} files")
-    return notes
+def read_transcripts(files: Sequence[Path], root: Path) -> tuple[list[str] | None, list[str]]:
+    """Read what is said in each file from ``metadata.csv``, as LJSpeech lays it out.
+
+    Args:
+        files: All files.
+        root: The folder that may have it.
+
+    Returns:
+        A text for each file, empty where there is none, or None where nothing is said; and what the user should know.
+    """
+    table = root / METADATA
+    if not table.is_file():
+        return None, []
+    try:
+        lines = table.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as cause:
+        return None, [f"{table} cannot be read as text, and was left aside: {cause}"]
+    # Texts have quotation marks of their own: this is no CSV with quoted fields.
+    fields = [line.split("|") for line in lines if "|" in line]
+    if not fields:
+        return None, [f"{table} has no lines of the form name|text, and was left aside"]
+    # The last field has numbers and abbreviations written out, where there are three.
+    said = {field[0].strip(): field[-1].strip() for field in fields}
+    texts = [said.get(file.stem, said.get(file.name, "")) for file in files]
+    silent = sum(not text for text in texts)
+    return texts, [f"{silent} of {len(files)} files have no transcript in {table}"] if silent else []
 
 
 def classes_of_folders(files: Sequence[Path], root: Path, labels: bool | None) -> tuple[list[str], list[str]]:

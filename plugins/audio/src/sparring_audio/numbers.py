@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from functools import lru_cache
 from importlib.resources import as_file, files
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,6 +14,7 @@ from sparring.data.memory import MemoryData, hold_out
 from sparring.errors import DataError
 from sparring.interfaces.space import Space
 from sparring.spaces.label import LabelSpace
+from sparring_audio.sound_space import SoundSpace, checked
 from sparring_audio.sounds import read_sound, trim
 from sparring_audio.spaces import LogMelSpace
 from sparring_audio.variation import Variation, vary
@@ -29,7 +32,7 @@ class SpokenNumbers(MemoryData):
     same takes: it shows whether a generator repeats its examples, not whether it knows other voices.
 
     Args:
-        space: Of log-mel spectrograms at 8,000 Hz; by default 64 mels and 32 frames of 25 ms.
+        space: Of sounds at 8,000 Hz; by default log-mel spectrograms of 64 mels and 32 frames of 25 ms.
         variants: How many a word has.
         labels: Whether the word is a condition, ``label``.
         pitch: The largest change of pitch, up or down, in semitones.
@@ -56,15 +59,17 @@ class SpokenNumbers(MemoryData):
         if variants < FEWEST:
             raise DataError(f"{variants} variants of a word are too few", remedy=f"make at least {FEWEST}")
         variation = Variation(pitch, tempo, level, place)
-        sample, label = _spectrograms(tuple(space.options().items()), variants, variation, seed)
         chosen = [
             word * variants + hold_out(variants, held_out, seed + word) for word in range(len(WORDS)) if held_out > 0
         ]
+        apart = torch.cat(chosen) if chosen else torch.empty(0, dtype=torch.long)
+        sounds = _Sounds(type(space), json.dumps(space.options()), variants, variation, seed, tuple(apart.tolist()))
+        space, sample, label = _samples(sounds)
         super().__init__(
             space,
             sample,
             {"label": (LabelSpace(list(WORDS)), label)} if labels else {},
-            held_out={"test": torch.cat(chosen)} if chosen else {},
+            held_out={"test": apart} if chosen else {},
         )
         self.notes = [f"one recorded take of each word: the {variants} variants of it differ in small ways"]
 
@@ -82,33 +87,43 @@ def recordings() -> list[Tensor]:
     return found
 
 
-def _checked(space: Space | None) -> LogMelSpace:
-    if space is None:
-        return LogMelSpace(RATE, window=512, hop=200, mels=64, frames=32, lowest=60.0, highest=4000.0)
-    if not isinstance(space, LogMelSpace):
+def _checked(space: Space | None) -> SoundSpace:
+    default = LogMelSpace(RATE, window=512, hop=200, mels=64, frames=32, lowest=60.0, highest=4000.0)
+    wanted = checked(space, default, "audio/spoken-numbers")
+    if wanted.sample_rate != RATE:
         raise DataError(
-            f"audio/spoken-numbers makes spectrograms, and {type(space).__name__} is no space of them",
-            where="data.space",
-            remedy="use audio/log-mel",
-        )
-    if space.sample_rate != RATE:
-        raise DataError(
-            f"the recordings have a sample rate of {RATE} Hz, and the space has {space.sample_rate} Hz",
+            f"the recordings have a sample rate of {RATE} Hz, and the space has {wanted.sample_rate} Hz",
             where="data.space.sample_rate",
             remedy=f"set it to {RATE}",
         )
-    return space
+    return wanted
+
+
+class _Sounds(NamedTuple):
+    """What the samples depend on, in a form that can be looked up."""
+
+    space: type[SoundSpace]
+    options: str
+    variants: int
+    variation: Variation
+    seed: int
+    held_out: tuple[int, ...]
 
 
 @lru_cache(maxsize=4)
-def _spectrograms(
-    options: tuple[tuple[str, int | float], ...], variants: int, variation: Variation, seed: int
-) -> tuple[Tensor, Tensor]:
-    """Return all variants, word by word: ``(N, 1, M, T)`` of float16, exact to 0.01 dB, and ``(N,)``."""
-    space = LogMelSpace(**dict(options))  # type: ignore[arg-type]
-    draw = torch.Generator().manual_seed(seed)
+def _samples(sounds: _Sounds) -> tuple[SoundSpace, Tensor, Tensor]:
+    """Return the space, all variants in it, word by word, as float16 ``(N, *shape)``, and their words ``(N,)``.
+
+    Of levels float16 keeps 0.01 dB, of waveforms 66 dB below their peak.
+    """
+    space = sounds.space(**json.loads(sounds.options))
+    draw = torch.Generator().manual_seed(sounds.seed)
     # Remembered for whoever asks next, so that neither must depend on the mode in which the first one asked.
     with torch.inference_mode(False), torch.autocast("cpu", enabled=False):
-        made = [vary(word, RATE, space.length, variants, variation, draw) for word in recordings()]
-        label = torch.arange(len(WORDS)).repeat_interleave(variants)
-        return space.analyse(torch.cat(made)).half(), label
+        made = torch.cat(
+            [vary(word, RATE, space.length, sounds.variants, sounds.variation, draw) for word in recordings()]
+        )
+        training = torch.ones(len(made), dtype=torch.bool)
+        training[list(sounds.held_out)] = False
+        space = space.fitted(made[training])
+        return space, space.analyse(made).half(), torch.arange(len(WORDS)).repeat_interleave(sounds.variants)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,35 +33,36 @@ class Sound(NamedTuple):
     sample_rate: int
 
 
-def read_sound(path: Path, most_seconds: float | None = None) -> Sound:
+def read_sound(source: Path | bytes, most_seconds: float | None = None) -> Sound:
     """Read a file of any format that libsndfile knows, and mix its channels into one.
 
     Args:
-        path: The file.
+        source: The file, or its content.
         most_seconds: Read no more than so much of its beginning.
 
     Raises:
         DataError: The file is missing, empty, damaged or no sound, or has values that are not finite.
     """
-    if not path.is_file():
-        raise DataError("there is no such sound file", where=str(path), remedy="check the path")
+    path = str(source) if isinstance(source, Path) else "the sound"
+    if isinstance(source, Path) and not source.is_file():
+        raise DataError("there is no such sound file", where=path, remedy="check the path")
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(source if isinstance(source, Path) else io.BytesIO(source)) as file:
             rate = int(file.samplerate)
             frames = -1 if most_seconds is None else math.ceil(most_seconds * rate)
             channels = file.read(frames, dtype="float32", always_2d=True)
     except Exception as cause:  # a damaged file makes libsndfile's decoders fail in many ways
         raise DataError(
-            f"the sound cannot be read: {_reason(path, cause)}",
-            where=str(path),
+            f"the sound cannot be read: {_reason(source, cause)}",
+            where=path,
             remedy="delete the file, or save it again as WAV or FLAC",
         ) from cause
     if not len(channels):
-        raise DataError("the file holds no samples", where=str(path), remedy="delete the file, or record it again")
+        raise DataError("the file holds no samples", where=path, remedy="delete the file, or record it again")
     waveform = channels.mean(axis=1, dtype=np.float32)
     if not np.isfinite(waveform).all():
         raise DataError(
-            "the sound has samples that are not finite", where=str(path), remedy="delete the file, or save it again"
+            "the sound has samples that are not finite", where=path, remedy="delete the file, or save it again"
         )
     return Sound(waveform, rate)
 
@@ -109,6 +111,12 @@ def trim(waveform: Tensor, sample_rate: int, where: str = "") -> Tensor:
     Raises:
         DataError: There is nothing but silence.
     """
+    start, stop = sounding(waveform, sample_rate, where)
+    return waveform[start:stop]
+
+
+def sounding(waveform: Tensor, sample_rate: int, where: str = "") -> tuple[int, int]:
+    """Return where ``trim`` cuts: the first sample that it keeps, and the first behind those."""
     block = max(1, round(BLOCK * sample_rate))
     padded = torch.nn.functional.pad(waveform, (0, -len(waveform) % block))
     power = padded.view(-1, block).square().mean(1)
@@ -119,7 +127,7 @@ def trim(waveform: Tensor, sample_rate: int, where: str = "") -> Tensor:
     heard = (decibels(power) >= loudest + RELATIVE_SILENCE).nonzero().flatten()
     margin = round(MARGIN * sample_rate)
     start = max(0, int(heard[0]) * block - margin)
-    return waveform[start : (int(heard[-1]) + 1) * block + margin]
+    return start, min(len(waveform), (int(heard[-1]) + 1) * block + margin)
 
 
 def fit(waveform: Tensor, length: int) -> Tensor:
@@ -135,8 +143,8 @@ def decibels(power: Tensor) -> Tensor:
     return 10 * power.clamp_min(1e-20).log10()
 
 
-def _reason(path: Path, cause: Exception) -> str:
-    if path.stat().st_size == 0:
+def _reason(source: Path | bytes, cause: Exception) -> str:
+    if (source.stat().st_size if isinstance(source, Path) else len(source)) == 0:
         return "the file is empty"
     said = str(getattr(cause, "error_string", "") or cause).rstrip(".")
     if "Format not recognised" in said or "unknown format" in said.lower():

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import numpy as np
-import soundfile
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
 from sparring.errors import DataError
-from sparring.interfaces.space import Space
 from sparring_audio import transforms
 from sparring_audio.pictures import grid
-from sparring_audio.sounds import as_sound, fit
+from sparring_audio.sound_space import CHUNK, SoundSpace, refuse
 from sparring_audio.transforms import MelSettings
 
 MOMENTUM = 0.99  # of Griffin-Lim, as in the paper
-CHUNK = 256  # sounds that are transformed at a time
-UNITS = {"sample_rate": " Hz", "lowest": " Hz", "highest": " Hz", "floor": " dB", "ceiling": " dB"}
 
 
-class LogMelSpace(Space):
+class LogMelSpace(SoundSpace):
     """Log-mel spectrograms ``(1, mels, frames)`` in [-1, 1], the lowest band and the first frame first.
 
     A value is the power in a mel band in decibels, where a sine of full scale has 0 dB over the bands that share it;
@@ -32,10 +25,6 @@ class LogMelSpace(Space):
     first sample and the last one behind its last. Back to sound leads the fast Griffin-Lim algorithm.
 
     Two spectrograms mean the same only where all of the settings agree: ``refuse_mismatch`` names those that do not.
-
-    Attributes:
-        length: Samples of a clip.
-        seconds: Its duration.
 
     Args:
         sample_rate: In Hz.
@@ -51,7 +40,7 @@ class LogMelSpace(Space):
     """
 
     called: ClassVar[str] = "spectrograms"
-    audible: ClassVar[bool] = True
+    harmless: ClassVar[frozenset[str]] = frozenset({"iterations"})
 
     def __init__(
         self,
@@ -82,53 +71,10 @@ class LogMelSpace(Space):
             )
         self.shape = (1, mels, frames)
         self.length = (frames - 1) * hop
-        self.seconds = self.length / sample_rate
-
-    # ---- one sound ----
-
-    def encode(self, raw: Any) -> Tensor:
-        """Turn a sound into ``(1, mels, frames)`` in [-1, 1].
-
-        A shorter sound is laid in the middle of silence, a longer one loses its end.
-
-        Args:
-            raw: The path of a file of any format that libsndfile reads, stereo mixed into one channel; or a waveform
-                ``(L,)`` of floats in [-1, 1], which is taken to have this space's sample rate; or a pair of a waveform
-                and its sample rate in Hz.
-
-        Raises:
-            DataError: It cannot be read, or has another sample rate.
-        """
-        sound = as_sound(raw, self.sample_rate)
-        self.refuse_rate(sound.sample_rate, str(raw) if isinstance(raw, (str, Path)) else "")
-        return self.analyse(fit(torch.from_numpy(sound.waveform), self.length)[None])[0]
-
-    def decode(self, sample: Tensor) -> NDArray[np.float32]:
-        """Turn ``(1, mels, frames)`` into a waveform ``(length,)`` of floats, by Griffin-Lim."""
-        if tuple(sample.shape) != self.shape:
-            raise DataError(
-                f"a sample of shape {tuple(sample.shape)} is not in this space, whose samples are {self.shape}",
-                remedy="give one sample, without the batch dimension",
-            )
-        waveform: NDArray[np.float32] = self.synthesise(sample.detach()[None])[0].cpu().numpy()
-        return waveform
-
-    def save(self, samples: Tensor, folder: Path) -> list[Path]:
-        """Write each sample as a WAV file of 16 bits, named ``00000.wav``, ``00001.wav`` and so on."""
-        folder.mkdir(parents=True, exist_ok=True)
-        paths = [folder / f"{index:05d}.wav" for index in range(len(samples))]
-        waveforms = self.synthesise(samples.detach()).cpu()
-        # A spectrogram near the ceiling can sum up to more than full scale. It is made quieter: clipping crackles.
-        waveforms = waveforms / waveforms.abs().amax(dim=1, keepdim=True).clamp_min(1.0)
-        for path, waveform in zip(paths, waveforms, strict=True):
-            soundfile.write(path, waveform.numpy(), self.sample_rate, subtype="PCM_16")
-        return paths
 
     def preview(self, samples: Tensor) -> Image.Image:
         """Lay the spectrograms out as a grid, time to the right and the lowest band at the bottom; bright is loud."""
         return grid(samples)
-
-    # ---- many sounds, on their device ----
 
     def analyse(self, waveforms: Tensor) -> Tensor:
         """Turn waveforms ``(B, length)`` in [-1, 1] into ``(B, 1, mels, frames)`` in [-1, 1], on their device."""
@@ -153,42 +99,6 @@ class LogMelSpace(Space):
         values = samples.float().nan_to_num(nan=-1.0).clamp(-1, 1)
         return self.floor + (values + 1) / 2 * (self.ceiling - self.floor)
 
-    # ---- what does not fit ----
-
-    def refuse_rate(self, rate: int, where: str = "") -> None:
-        """Raise where a sound has another sample rate than this space; the message has both."""
-        if rate != self.sample_rate:
-            raise DataError(
-                f"the sound has a sample rate of {rate} Hz, and this space has {self.sample_rate} Hz",
-                where=where,
-                remedy=f"set the space's `sample_rate` to {rate}, or let the data resample: `resample: true`",
-            )
-
-    def refuse_mismatch(self, other: Space, where: str = "") -> None:
-        """Raise where spectrograms of another space do not mean the same as this one's.
-
-        Args:
-            other: The other space, such as that of a network's weights.
-            where: What it belongs to, for the message.
-
-        Raises:
-            DataError: With both values of every setting that differs.
-        """
-        if not isinstance(other, LogMelSpace):
-            raise DataError(f"{type(other).__name__} is no space of log-mel spectrograms", where=where)
-        theirs = other.options()
-        differing = [
-            f"{name} {value}{UNITS.get(name, '')} here and {theirs[name]}{UNITS.get(name, '')} there"
-            for name, value in self.options().items()
-            if name != "iterations" and theirs[name] != value
-        ]
-        if differing:
-            raise DataError(
-                f"the spectrograms do not mean the same: {'; '.join(differing)}",
-                where=where,
-                remedy="give both the same settings",
-            )
-
     def _refuse_nonsense(self) -> None:
         troubles = [
             (min(self.sample_rate, self.mels) < 1, "sample_rate and mels must be above 0"),
@@ -209,6 +119,4 @@ class LogMelSpace(Space):
             (not self.floor < self.ceiling, f"the floor, {self.floor} dB, is not below the ceiling, {self.ceiling} dB"),
             (self.iterations < 1, "iterations must be above 0"),
         ]
-        wrong = [text for holds, text in troubles if holds]
-        if wrong:
-            raise DataError("; ".join(wrong), remedy="change these settings of audio/log-mel")
+        refuse(troubles, "audio/log-mel")

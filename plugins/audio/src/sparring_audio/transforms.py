@@ -147,12 +147,48 @@ class MelSynthesis(nn.Module):
 
     def unmix(self, power: Tensor) -> Tensor:
         """Map powers in bands ``(B, M, T)`` to powers of frequencies ``(B, N, T)``; none is negative."""
-        wanted_BNT = self.bands_MN.T @ power
-        spectrum_BNT = wanted_BNT / self.bands_MN.sum(0)[:, None].clamp_min(SMALLEST)
-        for _ in range(UNMIXING_STEPS):
-            found_BNT = self.bands_MN.T @ (self.bands_MN @ spectrum_BNT)
-            spectrum_BNT = spectrum_BNT * wanted_BNT / found_BNT.clamp_min(SMALLEST**2)
-        return spectrum_BNT
+        return unmixed(power, self.bands_MN)
+
+
+def unmixed(mixed: Tensor, bands: Tensor) -> Tensor:
+    """Find what was mixed into bands, none of it negative (Lee and Seung 2001, with the bands held fixed).
+
+    Args:
+        mixed: Powers or magnitudes in bands, ``(B, M, T)``.
+        bands: The weight of each frequency in each band, ``(M, N)``.
+
+    Returns:
+        ``(B, N, T)``.
+    """
+    wanted_BNT = bands.T @ mixed
+    spectrum_BNT = wanted_BNT / bands.sum(0)[:, None].clamp_min(SMALLEST)
+    for _ in range(UNMIXING_STEPS):
+        found_BNT = bands.T @ (bands @ spectrum_BNT)
+        spectrum_BNT = spectrum_BNT * wanted_BNT / found_BNT.clamp_min(SMALLEST**2)
+    return spectrum_BNT
+
+
+def phased(magnitude: Tensor, window: int, hop: int, iterations: int, momentum: float = 0.99) -> Tensor:
+    """Find a waveform with given magnitudes by the fast Griffin-Lim algorithm (Perraudin et al. 2013).
+
+    Args:
+        magnitude: ``(B, N, T)``, frame i around the samples of the i-th hop.
+        window: Length of the Hann window and of the Fourier transform, in samples.
+        hop: Samples from one frame to the next.
+        iterations: Of the algorithm.
+        momentum: Of the algorithm; 0 is the first version of 1984.
+
+    Returns:
+        ``(B, T * hop)``.
+    """
+    griffin_lim = torchaudio.transforms.GriffinLim(
+        n_fft=window, hop_length=hop, n_iter=iterations, power=1.0, momentum=momentum, rand_init=False
+    ).to(magnitude)
+    # It lays its first frame on the first sample, and cannot work on clips shorter than half of a window. With further
+    # frames at either end there are enough, and the given ones lie in the middles of their hops.
+    further = math.ceil(window / 2 / hop)
+    waveform_BL: Tensor = griffin_lim(torch.nn.functional.pad(magnitude, (further, further), mode="replicate"))
+    return waveform_BL[:, further * hop - hop // 2 :][:, : magnitude.shape[2] * hop]
 
 
 def full_scale(settings: MelSettings) -> float:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sparring.errors import DataError
+from torch import Tensor
+
+from sparring.errors import DataError, TrainingError
+from sparring.interfaces.data import Condition
 from sparring.interfaces.space import Space
 from sparring.spaces.label import LabelSpace
 
@@ -40,6 +43,20 @@ def classes_of(conditions: Mapping[str, Space], network: str) -> int:
             )
         return len(space.classes)
     return 0
+
+
+def label_of(condition: Condition, network: str) -> Tensor:
+    """Return the labels ``(B,)`` of a condition.
+
+    Raises:
+        TrainingError: There are none.
+    """
+    if "label" not in condition:
+        raise TrainingError(
+            f"{network} was built for labelled data, and was given no label",
+            remedy="pass condition={'label': tensor of B class numbers}",
+        )
+    return condition["label"]
 
 
 def strides(mels: int, frames: int, network: str) -> list[tuple[int, int]]:

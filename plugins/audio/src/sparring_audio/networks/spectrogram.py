@@ -22,7 +22,7 @@ from sparring.interfaces.data import Condition
 from sparring.interfaces.discriminator import Critique, Discriminator
 from sparring.interfaces.generator import Generator
 from sparring.interfaces.space import Space
-from sparring_audio.networks.sizes import classes_of, spectrogram_shape, strides
+from sparring_audio.networks.sizes import classes_of, label_of, spectrogram_shape, strides
 
 NAME = "audio/spectrogram"
 SLOPE = 0.2  # of LeakyReLU below zero, in both papers
@@ -76,7 +76,7 @@ class SpectrogramGenerator(Generator):
             raise TrainingError(f"{NAME} needs a latent", remedy="draw it with `generator.latent(n, rng=…)`")
         latent_BL = latent
         if self.embedding is not None:
-            label_BE = self.embedding(label_of(condition))
+            label_BE = self.embedding(label_of(condition, NAME))
             latent_BL = torch.cat([latent_BL, label_BE], dim=1)
         hidden_BCMT = self.first(self.project(latent_BL).unflatten(1, self.start_shape))
         spectrogram_B1MT: Tensor = self.to_spectrogram(self.blocks(hidden_BCMT))
@@ -120,7 +120,7 @@ class SpectrogramDiscriminator(Discriminator):
         hidden_BF = hidden_BCMT.flatten(1)
         logit_B = self.head(hidden_BF).squeeze(1)
         if self.embedding is not None:
-            label_BF = self.embedding(label_of(condition))
+            label_BF = self.embedding(label_of(condition, NAME))
             # The product's spread grows with the root of the number of features; without the division the label would
             # drown the unconditional part at the start.
             logit_B = logit_B + (hidden_BF * label_BF).sum(1) / math.sqrt(self.feature_count)
@@ -130,20 +130,6 @@ class SpectrogramDiscriminator(Discriminator):
 def channels_at(width: int, depth: int) -> int:
     """Return the channels of a layer, counted from the spectrogram: doubled at each, up to ``DEEPEST`` × width."""
     return width * min(1 << depth, DEEPEST)
-
-
-def label_of(condition: Condition) -> Tensor:
-    """Return the labels ``(B,)`` of a condition.
-
-    Raises:
-        TrainingError: There are none.
-    """
-    if "label" not in condition:
-        raise TrainingError(
-            f"{NAME} was built for labelled data, and was given no label",
-            remedy="pass condition={'label': tensor of B class numbers}",
-        )
-    return condition["label"]
 
 
 def _kernel(step: tuple[int, int]) -> tuple[int, int]:

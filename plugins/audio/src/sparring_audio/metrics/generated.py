@@ -13,7 +13,7 @@ from sparring.interfaces.data import Batch
 from sparring.interfaces.metric import Encoder, Metric
 from sparring.interfaces.space import Space
 from sparring_audio.encoders import Classifier
-from sparring_audio.spaces import LogMelSpace
+from sparring_audio.listening import Listener
 
 QUIET = -50.0  # dB: the loudest band of ordinary speech is some 40 dB above
 CHUNK = 64  # sounds that are compared at a time
@@ -96,21 +96,17 @@ class SoundMeasures(Metric):
     held-out sound, averaged over the generated ones: 0 is a copy, and ``real_spectral_distance`` is what a held-out
     sound has to the nearest other one, and so what to expect of good samples. ``loudness`` is the mean level in dBFS,
     where a sine of full scale has 0, and ``silence`` the share of frames in which no band reaches -50 dB; both are
-    given of real sounds too. All are computed from the log-mel spectrograms, before Griffin-Lim.
+    given of real sounds too. All are computed from log-mel spectrograms: of the space ``audio/log-mel`` as they are,
+    before Griffin-Lim; of other spaces, of the sound.
 
     Args:
-        space: The spectrograms' space, which says what their values mean.
+        space: The samples' space, which says what their values mean.
     """
 
     better: ClassVar[Literal["higher", "lower"]] = "lower"
 
     def __init__(self, space: Space) -> None:
-        if not isinstance(space, LogMelSpace):
-            raise DataError(
-                f"audio/sound measures log-mel spectrograms, and the samples are of {type(space).__name__}",
-                remedy="use data in the space audio/log-mel",
-            )
-        self.space = space
+        self.listener = Listener(space, "audio/sound")
         self.reset()
 
     def reset(self) -> None:
@@ -120,7 +116,7 @@ class SoundMeasures(Metric):
     def update(self, real: Batch, fake: Batch) -> None:
         for kept, batch in ((self._real, real), (self._fake, fake)):
             if len(batch):
-                kept.append(self.space.decibels(batch.sample.detach().cpu()))
+                kept.append(self.listener.space.decibels(self.listener(batch.sample.detach().cpu())))
 
     def compute(self) -> dict[str, float]:
         if not self._real or not self._fake:
