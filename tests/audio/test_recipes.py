@@ -24,10 +24,6 @@ from tests.audio.files import fill, fill_kits, write_voice
 QUICK = "{use: audio/classifier, steps: 5, width: 4}"
 # Each recipe as it is, but for sizes, so that two steps take a second and nothing is fetched.
 TINY: dict[str, list[str]] = {
-    "conditional-numbers": [
-        *("data.variants=12", "networks.generator.width=4", "networks.discriminator.width=4"),
-        *(f"evaluate.metrics.0.encoder={QUICK}", f"evaluate.metrics.1.encoder={QUICK}"),
-    ],
     "gansynth-drums": [
         *("data.path={kits}", "data.space.window=32", "data.space.hop=8", "data.space.frames=32"),
         *("networks.generator.width=2", "networks.discriminator.discriminator.width=2"),
