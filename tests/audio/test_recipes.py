@@ -90,7 +90,7 @@ def test_recipes_have_no_mistakes(path: Path, registry: Registry) -> None:
 WORDS = (
     "data.of={use: audio/spoken-numbers, variants: 12, space: {use: audio/waveform, sample_rate: 8000, length: 4000}}"
 )
-SHORT = [
+TWICE = [
     *("stages.0.steps=2", "stages.0.batch=3", "stages.1.steps=2", "stages.1.batch=3", "log.every=1"),
     *("evaluate.every=4", "evaluate.count=3", "samples.every=4", "samples.count=2", "checkpoint.every=2"),
 ]
@@ -104,7 +104,7 @@ def logged(folder: Path) -> set[str]:
 def test_the_enhancer_imitates_and_then_climbs_a_metric(tmp_path: Path) -> None:
     pytest.importorskip("pesq", reason="the extra `quality` is not installed")
     pytest.importorskip("pystoi", reason="the extra `quality` is not installed")
-    changes = [WORDS, *SHORT, "networks.generator.width=4", "networks.generator.hidden=4"]
+    changes = [WORDS, *TWICE, "networks.generator.width=4", "networks.generator.hidden=4"]
     changes += ["networks.discriminator.channels=2", "stages.1.objective.history=4", "checkpoint.every=1"]
     result = api.train(FOLDER / "enhance-speech.yaml", out=tmp_path / "run", overrides=changes)
     assert result.status == "finished"
@@ -124,7 +124,7 @@ def test_the_enhancer_imitates_and_then_climbs_a_metric(tmp_path: Path) -> None:
 
 def test_the_extender_imitates_and_then_contends(tmp_path: Path) -> None:
     pytest.importorskip("pesq", reason="the extra `quality` is not installed")
-    changes = [WORDS, *SHORT, "data.rate=4000", "networks.generator.width=4", "networks.generator.depth=1"]
+    changes = [WORDS, *TWICE, "data.rate=4000", "networks.generator.width=4", "networks.generator.depth=1"]
     changes += ["networks.discriminator.channels=2"]
     result = api.train(FOLDER / "bandwidth-extension.yaml", out=tmp_path / "run", overrides=changes)
     assert result.status == "finished"
