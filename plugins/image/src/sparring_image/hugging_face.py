@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
+from sparring.data.hugging_face import datasets_library, load_splits
 from sparring.data.memory import hold_out
 from sparring.errors import DataError
 from sparring.spaces.label import LabelSpace
 from sparring_image.collection import Collection
 from sparring_image.spaces import ImageSpace
 
-SAVED = ("dataset_info.json", "dataset_dict.json")  # one of them lies in a folder that `save_to_disk` wrote
 HELD_OUT = ("test", "validation")  # splits that are taken for the held-out one, in this order
 CLASS_TYPES = ("bool", "string", "large_string", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32")
 
@@ -72,8 +70,8 @@ class HuggingFace(Collection):
         seed: int = 0,
     ) -> None:
         super().__init__(ImageSpace(channels, height, width), flip)
-        library = _library()
-        tables = _load(library, dataset, configuration)
+        library = datasets_library("image/hugging-face", "sparring-image")
+        tables = load_splits(library, dataset, configuration)
         if test is None:
             test = next((name for name in HELD_OUT if name in tables and name != train), None)
         names = [train] if test is None else [train, test]
@@ -155,43 +153,6 @@ class HuggingFace(Collection):
             classes, values = [str(value) for value in number], [number[value] for value in values]
         self.conditions = {"label": LabelSpace(classes)}
         self._labels = torch.tensor(values)
-
-
-def _library() -> Any:
-    try:
-        return importlib.import_module("datasets")
-    except ImportError as cause:
-        raise DataError(
-            "the package datasets is not installed",
-            where="image/hugging-face",
-            remedy='pip install "sparring-image[datasets]"',
-        ) from cause
-
-
-def _load(library: Any, dataset: str, configuration: str | None) -> Mapping[str, Any]:
-    """Return the splits of a dataset by name; one without splits is all ``train``."""
-    path = Path(dataset).expanduser()
-    local = path.exists()
-    if not local and (path.is_absolute() or dataset.startswith((".", "~"))):
-        raise DataError("there is no such file or folder", where=dataset, remedy="check the data's `dataset`")
-    try:
-        if path.is_dir() and any((path / name).is_file() for name in SAVED):
-            found = library.load_from_disk(str(path))
-        elif path.is_file():
-            found = library.load_dataset("parquet", data_files=str(path))
-        else:
-            found = library.load_dataset(str(path.absolute()) if local else dataset, configuration)
-    except Exception as cause:  # the library raises its own kinds, and those of what it reads and asks with
-        # Its own error often says no more than that there was one.
-        reason = str(cause.__cause__ or cause).strip().splitlines() or [type(cause).__name__]
-        raise DataError(
-            f"the dataset cannot be loaded: {reason[0]}",
-            where=dataset,
-            remedy="check that its files are whole and of one kind"
-            if local
-            else "check the name, `configuration` and the network; a local folder may be given by its path",
-        ) from cause
-    return found if isinstance(found, dict) else {"train": found}
 
 
 def _is_image(library: Any, feature: Any) -> bool:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
+from sparring.data.hugging_face import datasets_library, load_splits
 from sparring.errors import DataError
 from sparring_text.data.corpus import Corpus, TooLong, Unknown
 
 NAME = "text/hugging-face"
-SAVED = ("dataset_info.json", "dataset_dict.json")  # one of them lies in a folder that `save_to_disk` wrote
+PLAIN = "text/lines and text/table read plain files"
 HELD_OUT = ("test", "validation")  # splits that are taken for the held-out one, in this order
 TEXT_TYPES = ("string", "large_string")
 
@@ -62,8 +61,8 @@ class HuggingFace(Corpus):
         held_out: float = 0.1,
         seed: int = 0,
     ) -> None:
-        library = _library()
-        tables = _load(library, dataset, configuration)
+        library = datasets_library(NAME, "sparring-text")
+        tables = load_splits(library, dataset, configuration, otherwise=PLAIN)
         if test is None:
             test = next((name for name in HELD_OUT if name in tables and name != train), None)
         names = [train] if test is None else [train, test]
@@ -96,41 +95,6 @@ class HuggingFace(Corpus):
             seed=seed,
             labels=labels if label is not None else None,
         )
-
-
-def _library() -> Any:
-    try:
-        return importlib.import_module("datasets")
-    except ImportError as cause:
-        raise DataError(
-            "the package datasets is not installed", where=NAME, remedy='pip install "sparring-text[datasets]"'
-        ) from cause
-
-
-def _load(library: Any, dataset: str, configuration: str | None) -> Mapping[str, Any]:
-    """Return the splits of a dataset by name; one without splits is all ``train``."""
-    path = Path(dataset).expanduser()
-    local = path.exists()
-    if not local and (path.is_absolute() or dataset.startswith((".", "~"))):
-        raise DataError("there is no such file or folder", where=dataset, remedy="check the data's `dataset`")
-    try:
-        if path.is_dir() and any((path / name).is_file() for name in SAVED):
-            found = library.load_from_disk(str(path))
-        elif path.is_file():
-            found = library.load_dataset("parquet", data_files=str(path))
-        else:
-            found = library.load_dataset(str(path.absolute()) if local else dataset, configuration)
-    except Exception as cause:  # the library raises its own kinds, and those of what it reads and asks with
-        # Its own error often says no more than that there was one.
-        reason = str(cause.__cause__ or cause).strip().splitlines() or [type(cause).__name__]
-        raise DataError(
-            f"the dataset cannot be loaded: {reason[0]}",
-            where=dataset,
-            remedy="check that its files are whole and of one kind; text/lines and text/table read plain files"
-            if local
-            else "check the name, `configuration` and the network; a local folder may be given by its path",
-        ) from cause
-    return found if isinstance(found, dict) else {"train": found}
 
 
 def _text_column(features: Mapping[str, Any], column: str | None, dataset: str) -> str:
