@@ -62,7 +62,7 @@ class Reinforce(Objective):
         if update != self._policy_update:
             return cast(NetworkReward, self.reward).terms(update, context)
         drawn = context.sample(self.generator, temperature=self.temperature)
-        return_BT = self._credited(context, drawn.sample.shape)
+        return_BT = self._credited(context)
         # A mean over rows of each row's own mean: where all tokens are credited alike, the mean reward.
         usual = (return_BT.sum(1) / counted(drawn).sum(1).clamp_min(1)).mean()
         context.record("return", usual)
@@ -85,11 +85,11 @@ class Reinforce(Objective):
         """Return to a baseline."""
         self.baseline = state["baseline"]
 
-    def _credited(self, context: Context, shape: torch.Size) -> Tensor:
+    def _credited(self, context: Context) -> Tensor:
         """Return what each sampled token is credited with, ``(B, T)``, 0 past the end."""
         drawn, judge = context.sample(self.generator), judge_by(self.reward, context)
         reward = judge_samples(context, self.generator, judge)
-        expected = shape if self.credit == "token" else shape[:1]
+        expected = drawn.sample.shape if self.credit == "token" else drawn.sample.shape[:1]
         if reward.shape != expected:
             raise TrainingError(
                 f"credit: {self.credit} needs rewards of the shape {tuple(expected)}, "
