@@ -105,7 +105,7 @@ class Forgetful:
     def step(self, before: Tensor, state: State) -> tuple[Tensor, State]:
         """Read one token, and all before it."""
         everything = torch.cat([state[0], before[:, None]], dim=1)
-        return self.score(self.read(everything)[:, -1]), (everything,)
+        return self.read(everything)[:, -1], (everything,)
 
 
 def space_of(vocabulary: int, length: int) -> TokenSpace:

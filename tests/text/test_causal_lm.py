@@ -57,7 +57,7 @@ def test_likelihoods_are_those_of_the_model(kind: str, rank: int) -> None:
 
 
 @every_lm
-def test_cached_scores_are_those_of_reading_everything_again(kind: str) -> None:
+def test_what_is_cached_is_what_reading_everything_again_gives(kind: str) -> None:
     network, tokens = generator(kind).eval(), batch_of(space(kind), SENTENCES[:5]).sample
     with torch.no_grad():
         embedded = network.embeddings()[tokens]
@@ -66,7 +66,7 @@ def test_cached_scores_are_those_of_reading_everything_again(kind: str) -> None:
             cached, state = network.step(embedded[:, place], state)
             assert len(state) == 4
             assert all(part.shape[0] == 5 and part.shape[2] == place + 1 for part in state)
-            again = network.score(network.read(embedded[:, : place + 1])[:, -1])
+            again = network.read(embedded[:, : place + 1])[:, -1]
             torch.testing.assert_close(cached, again, atol=1e-4, rtol=1e-4)
 
 

@@ -19,7 +19,7 @@ def transformer(**options: object) -> TransformerGenerator:
         return TransformerGenerator(SPACE, {}, **{"width": 16, "heads": 2, "layers": 3, **options})  # type: ignore[arg-type]
 
 
-def test_cached_scores_are_those_of_reading_everything_again() -> None:
+def test_what_is_cached_is_what_reading_everything_again_gives() -> None:
     network, tokens = transformer().eval(), batch_of(SPACE, SENTENCES[:9]).sample
     with torch.no_grad():
         embedded = network.embeddings()[tokens]
@@ -27,7 +27,7 @@ def test_cached_scores_are_those_of_reading_everything_again() -> None:
         for place in range(SPACE.length):
             cached, state = network.step(embedded[:, place], state)
             assert all(part.shape == (9, 2, place + 1, 8) for part in state)
-            again = network.score(network.read(embedded[:, : place + 1])[:, -1])
+            again = network.read(embedded[:, : place + 1])[:, -1]
             torch.testing.assert_close(cached, again)
 
 

@@ -58,7 +58,7 @@ class Autoregressive(Protocol):
         """Return the state of ``n`` rows before the first token."""
 
     def step(self, before_BE: Tensor, state: State) -> tuple[Tensor, State]:
-        """Read one token; return the scores ``(B, V)`` of the next one, and the state after it."""
+        """Read one token; return the hidden values ``(B, W)`` after it, and the state."""
 
     def read(self, before_BTE: Tensor) -> Tensor:
         """Read whole sequences at once; return hidden values ``(B, T, W)``, each of a token and those before it."""
@@ -108,9 +108,9 @@ def sample(
     before_B, state = torch.full_like(lengths_B, START), network.begin(n)
     for place in range(length):
         before_BE = functional.embedding(before_B, table_VE)
-        scores_BV, state = network.step(before_BE if label_BE is None else before_BE + label_BE, state)
+        hidden_BW, state = network.step(before_BE if label_BE is None else before_BE + label_BE, state)
         given_B = None if prefix is None or place >= prefix.shape[1] else prefix[:, place].to(lengths_B)
-        drawn_B, chosen_B = _choose(scores_BV, uniform_BT[:, place], temperature, given_B)
+        drawn_B, chosen_B = _choose(network, hidden_BW, uniform_BT[:, place], temperature, given_B)
         live_B = place < lengths_B
         before_B = torch.where(live_B, drawn_B, PADDING)
         tokens_BT[:, place] = before_B
@@ -121,20 +121,26 @@ def sample(
     return Generated(tokens_BT, lengths_B, {"log_probs": log_probs_BT})
 
 
-def _choose(scores_BV: Tensor, uniform_B: Tensor, temperature: float, given_B: Tensor | None) -> tuple[Tensor, Tensor]:
+def _choose(
+    network: Autoregressive, hidden_BW: Tensor, uniform_B: Tensor, temperature: float, given_B: Tensor | None
+) -> tuple[Tensor, Tensor]:
     """Return drawn tokens ``(B,)``, or those given, and their log-probabilities at temperature 1."""
-    rows, part = len(scores_BV), max(1, CACHED // scores_BV.shape[1])
-    if scores_BV.device.type == "cpu" and rows > part:
+    rows, part = len(hidden_BW), max(1, CACHED // network.vocabulary)
+    if hidden_BW.device.type == "cpu" and rows > part:
         # Each of these passes over the vocabulary waits for memory, where the scores of all rows do not fit a cache.
         found = [
-            _choose(scores_BV[each], uniform_B[each], temperature, None if given_B is None else given_B[each])
+            _choose(network, hidden_BW[each], uniform_B[each], temperature, None if given_B is None else given_B[each])
             for each in (slice(start, start + part) for start in range(0, rows, part))
         ]
         return torch.cat([drawn_B for drawn_B, _ in found]), torch.cat([chosen_B for _, chosen_B in found])
+    scores_BV = network.score(hidden_BW)
+    if given_B is None and temperature == 1:
+        # What was drawn has a probability above 0, whose logarithm spares a pass over the vocabulary.
+        probability_BV = scores_BV.softmax(1)
+        given_B = draw(probability_BV, uniform_B)
+        return given_B, probability_BV.gather(1, given_B[:, None]).squeeze(1).log()
     if given_B is None:
-        # Dividing by 1 would cost a pass for nothing.
-        tempered_BV = scores_BV if temperature == 1 else scores_BV / temperature
-        given_B = draw(tempered_BV.softmax(1), uniform_B)
+        given_B = draw((scores_BV / temperature).softmax(1), uniform_B)
     return given_B, scores_BV.gather(1, given_B[:, None]).squeeze(1) - scores_BV.logsumexp(1)
 
 
@@ -151,7 +157,8 @@ def relax(
     before_NE, state = functional.embedding(torch.full_like(live_N, START), table_VE), network.begin(n)
     rows, numbers = [], []
     for place in range(network.length):
-        scores_NV, state = network.step(before_NE if label_NE is None else before_NE + label_NE, state)
+        hidden_NW, state = network.step(before_NE if label_NE is None else before_NE + label_NE, state)
+        scores_NV = network.score(hidden_NW)
         row_NV, before_NE, drawn_N = _relaxed(network, scores_NV + gumbel(scores_NV, rng), temperature, table_VE)
         rows.append(row_NV)
         numbers.append(live_N * network.length + place)
@@ -216,10 +223,9 @@ def score_tokens(
         bias: ``(V,)``.
         never: ``(V,)``, as ``never_written`` gives it.
     """
-    projected = functional.linear(hidden, project.weight)
     if bias is None:
-        return projected + (project.bias + never)
-    return functional.linear(projected, embedding.weight, bias + never)
+        return functional.linear(hidden, project.weight, project.bias + never)
+    return functional.linear(functional.linear(hidden, project.weight), embedding.weight, bias + never)
 
 
 def never_written(space: TokenSpace) -> Tensor:

@@ -125,13 +125,13 @@ class CausalLMGenerator(SequenceGenerator):
         return ()
 
     def step(self, before_BE: Tensor, state: State) -> tuple[Tensor, State]:
-        """Read one embedded token; return the scores ``(B, V)`` of the next one, and all keys and values."""
+        """Read one embedded token; return the model's own scores ``(B, V)`` of the next one, and keys and values."""
         cache = import_transformers().DynamicCache()
         for layer in range(len(state) // 2):
             cache.update(state[2 * layer], state[2 * layer + 1], layer)
         found = self._network(inputs_embeds=before_BE[:, None], past_key_values=cache, use_cache=True)
         following = [part for layer in found.past_key_values.layers for part in (layer.keys, layer.values)]
-        return self.score(found.logits[:, 0].index_select(1, self.theirs)), tuple(following)
+        return found.logits[:, 0].index_select(1, self.theirs), tuple(following)
 
     def read(self, before_BTE: Tensor) -> Tensor:
         """Return the model's own scores of our tokens after each token, ``(B, T, V)``."""

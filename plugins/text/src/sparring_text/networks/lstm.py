@@ -124,12 +124,12 @@ class LSTMGenerator(SequenceGenerator):
         return zeros_BLW, zeros_BLW
 
     def step(self, before_BE: Tensor, state: State) -> tuple[Tensor, State]:
-        """Read one embedded token; return the scores ``(B, V)`` of the next one."""
+        """Read one embedded token; return the hidden values ``(B, W)`` after it."""
         hidden_LBW, memory_LBW = (part.transpose(0, 1).contiguous() for part in state)
         hidden_BTW, (hidden_LBW, memory_LBW) = self.recurrence(
             self.dropout(before_BE)[:, None], (hidden_LBW, memory_LBW)
         )
-        return self.score(hidden_BTW[:, 0]), (hidden_LBW.transpose(0, 1), memory_LBW.transpose(0, 1))
+        return hidden_BTW[:, 0], (hidden_LBW.transpose(0, 1), memory_LBW.transpose(0, 1))
 
     def read(self, before_BTE: Tensor) -> Tensor:
         """Return the hidden values ``(B, T, W)`` after each token."""

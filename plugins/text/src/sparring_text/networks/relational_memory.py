@@ -115,9 +115,9 @@ class RelationalMemoryGenerator(SequenceGenerator):
         return (self.memory.first(n),)
 
     def step(self, before_BE: Tensor, state: State) -> tuple[Tensor, State]:
-        """Read one embedded token; return the scores ``(B, V)`` of the next one."""
+        """Read one embedded token; return the memory ``(B, W)`` after it."""
         memory_BSM = self.memory(before_BE, state[0])
-        return self.score(memory_BSM.flatten(1)), (memory_BSM,)
+        return memory_BSM.flatten(1), (memory_BSM,)
 
     def read(self, before_BTE: Tensor) -> Tensor:
         """Return the memory ``(B, T, W)`` after each token."""

@@ -117,13 +117,13 @@ class TransformerGenerator(SequenceGenerator):
         return (none,) * (2 * len(self.blocks))
 
     def step(self, before_BE: Tensor, state: State) -> tuple[Tensor, State]:
-        """Read one embedded token; return the scores ``(B, V)`` of the next one."""
+        """Read one embedded token; return the hidden values ``(B, W)`` after it."""
         read = state[0].shape[2]
         hidden_BTW, following = self.dropout(before_BE + self.place[read])[:, None], []
         for number, block in enumerate(self.blocks):
             hidden_BTW, remembered = block(hidden_BTW, state[2 * number : 2 * number + 2])
             following += remembered
-        return self.score(hidden_BTW[:, 0]), tuple(following)
+        return hidden_BTW[:, 0], tuple(following)
 
     def read(self, before_BTE: Tensor) -> Tensor:
         """Return the hidden values ``(B, T, W)`` after each token."""
