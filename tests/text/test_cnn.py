@@ -33,7 +33,10 @@ def rows_of(tokens: Tensor) -> Tensor:
     return one_hot(tokens, SPACE.vocabulary).float()
 
 
-def test_the_logit_is_that_of_a_plain_loop() -> None:
+@pytest.mark.parametrize("cached", [2**18, 1])
+def test_the_logit_is_that_of_a_plain_loop(cached: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether filters respond in parts, once more where they were strongest, or to all positions at once."""
+    monkeypatch.setattr("sparring_text.networks.cnn.CACHED", cached)
     network, batch = cnn(widths=(1, 2, 4)), batch_of(SPACE, SENTENCES[:6])
     assert batch.lengths is not None
     found = judged(network, rows_of(batch.sample), batch.lengths)
@@ -43,7 +46,7 @@ def test_the_logit_is_that_of_a_plain_loop() -> None:
         for layer in network.convolutions:
             (width,) = layer.kernel_size
             room = torch.cat([embedded, torch.zeros(width, 6)])
-            windows = [room[start : start + width].T for start in range(length)]
+            windows = [room[start : start + width].T for start in range(max(length - width, 0) + 1)]
             responses = torch.stack([(layer.weight * window).sum((1, 2)) + layer.bias for window in windows])
             strongest.append(torch.where(responses > 0, responses, SLOPE * responses).amax(0))
         torch.testing.assert_close(logit, network.head(torch.cat(strongest))[0])

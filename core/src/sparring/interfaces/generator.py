@@ -88,7 +88,7 @@ class SequenceGenerator(Generator):
         max_length: int | None = None,
         temperature: float = 1.0,
     ) -> Generated:
-        """Draw ``(n, T)`` tokens, with ``lengths`` ``(n,)`` and ``extras["log_probs"]`` ``(n, T)``."""
+        """Draw ``(n, T)`` tokens, with ``lengths`` ``(n,)`` and ``extras["log_probs"]`` ``(n, T)``, 0 where given."""
 
     @abstractmethod
     def relax(self, n: int, condition: Condition, *, temperature: float, rng: torch.Generator) -> Generated:

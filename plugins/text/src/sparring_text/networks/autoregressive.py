@@ -94,7 +94,8 @@ def sample(
 ) -> Generated:
     """Draw ``(n, T)`` tokens, where T is the network's length or ``max_length`` if that is less.
 
-    A temperature below 1 prefers likely tokens; ``extras["log_probs"]`` is that of temperature 1 all the same.
+    A temperature below 1 prefers likely tokens; ``extras["log_probs"]`` is that of temperature 1 all the same. Of a
+    prefix, which is read and not drawn, it is 0.
     """
     _check_temperature(temperature)
     length = min(network.length, network.length if max_length is None else max_length)
@@ -109,8 +110,11 @@ def sample(
     for place in range(length):
         before_BE = functional.embedding(before_B, table_VE)
         hidden_BW, state = network.step(before_BE if label_BE is None else before_BE + label_BE, state)
-        given_B = None if prefix is None or place >= prefix.shape[1] else prefix[:, place].to(lengths_B)
-        drawn_B, chosen_B = _choose(network, hidden_BW, uniform_BT[:, place], temperature, given_B)
+        if prefix is not None and place < prefix.shape[1]:
+            # What is given needs no scores, and these are what costs.
+            drawn_B, chosen_B = prefix[:, place].to(lengths_B), log_probs_BT[:, place]
+        else:
+            drawn_B, chosen_B = _choose(network, hidden_BW, uniform_BT[:, place], temperature)
         live_B = place < lengths_B
         before_B = torch.where(live_B, drawn_B, PADDING)
         tokens_BT[:, place] = before_B
@@ -121,27 +125,23 @@ def sample(
     return Generated(tokens_BT, lengths_B, {"log_probs": log_probs_BT})
 
 
-def _choose(
-    network: Autoregressive, hidden_BW: Tensor, uniform_B: Tensor, temperature: float, given_B: Tensor | None
-) -> tuple[Tensor, Tensor]:
-    """Return drawn tokens ``(B,)``, or those given, and their log-probabilities at temperature 1."""
+def _choose(network: Autoregressive, hidden_BW: Tensor, uniform_B: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+    """Return drawn tokens ``(B,)``, and their log-probabilities at temperature 1."""
     rows, part = len(hidden_BW), max(1, CACHED // network.vocabulary)
     if hidden_BW.device.type == "cpu" and rows > part:
         # Each of these passes over the vocabulary waits for memory, where the scores of all rows do not fit a cache.
         found = [
-            _choose(network, hidden_BW[each], uniform_B[each], temperature, None if given_B is None else given_B[each])
+            _choose(network, hidden_BW[each], uniform_B[each], temperature)
             for each in (slice(start, start + part) for start in range(0, rows, part))
         ]
         return torch.cat([drawn_B for drawn_B, _ in found]), torch.cat([chosen_B for _, chosen_B in found])
     scores_BV = network.score(hidden_BW)
-    if given_B is None and temperature == 1:
+    probability_BV = (scores_BV if temperature == 1 else scores_BV / temperature).softmax(1)
+    drawn_B = draw(probability_BV, uniform_B)
+    if temperature == 1:
         # What was drawn has a probability above 0, whose logarithm spares a pass over the vocabulary.
-        probability_BV = scores_BV.softmax(1)
-        given_B = draw(probability_BV, uniform_B)
-        return given_B, probability_BV.gather(1, given_B[:, None]).squeeze(1).log()
-    if given_B is None:
-        given_B = draw((scores_BV / temperature).softmax(1), uniform_B)
-    return given_B, scores_BV.gather(1, given_B[:, None]).squeeze(1) - scores_BV.logsumexp(1)
+        return drawn_B, probability_BV.gather(1, drawn_B[:, None]).squeeze(1).log()
+    return drawn_B, scores_BV.gather(1, drawn_B[:, None]).squeeze(1) - scores_BV.logsumexp(1)
 
 
 def relax(

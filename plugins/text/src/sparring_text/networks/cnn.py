@@ -93,16 +93,19 @@ class CNNDiscriminator(Discriminator):
         return Critique((logits,), (tuple(pooled),))
 
     def _strongest(self, convolution: nn.Module, embedded_NET: Tensor, counts_N1T: Tensor) -> Tensor:
-        """Return the strongest response of each filter to a pattern that begins within the sentence, ``(N, F)``."""
+        """Return the strongest response of each filter to a pattern within the sentence, ``(N, F)``."""
         assert isinstance(convolution, nn.Conv1d)
-        # Zeros on the right: so each position begins a pattern, and sentences shorter than the widest have one too.
-        room = functional.pad(embedded_NET, (0, convolution.kernel_size[0] - 1))
+        further = convolution.kernel_size[0] - 1
+        lacking = max(0, further + 1 - embedded_NET.shape[2])
+        room, counts = functional.pad(embedded_NET, (0, lacking)), functional.pad(counts_N1T, (0, lacking))
+        # A pattern counts where its last token does; a sentence shorter than it has one all the same, with zeros after.
+        counts_N1T = torch.cat([counts[:, :, :1], counts[:, :, 1 + further :]], dim=2)
         # A filter of few values is cheaper to apply once more, where it was strongest, than its responses to all
         # positions are to remember: with RelGAN's 64 representations of one value, several times.
         few = convolution.weight[0].numel() <= counts_N1T.shape[2]
         pooled_NF = strongest_again(convolution, room, counts_N1T) if few else strongest(convolution, room, counts_N1T)
         # Both orders are the same, since it grows with its input; this one leaves T times fewer values to do.
-        return torch.where(counts_N1T.any(dim=2), functional.leaky_relu(pooled_NF, SLOPE), 0.0)
+        return torch.where(counts_N1T[:, :, 0], functional.leaky_relu(pooled_NF, SLOPE), 0.0)
 
 
 def strongest(convolution: nn.Conv1d, room: Tensor, counts_N1T: Tensor) -> Tensor:
@@ -128,7 +131,7 @@ def strongest_again(convolution: nn.Conv1d, room: Tensor, counts_N1T: Tensor) ->
     with torch.no_grad():
         found = []
         floor_NT1 = (~counts_N1T).transpose(1, 2) * (torch.finfo(room.dtype).min / 2)
-        for some, floor in zip(windows.split(part), floor_NT1.split(part), strict=True):
+        for some, floor in zip(torch.split(windows, part), torch.split(floor_NT1, part), strict=True):
             flat_MI = some.transpose(1, 2).reshape(-1, values)
             response_NTF = (flat_MI @ weight_FI.T).view(len(some), positions, -1)
             response_NTF.add_(floor)
