@@ -81,14 +81,13 @@ class TestPitch(TermContract):
 class TestProsody(MetricContract):
     plugin, name, data = plugin, "audio/prosody", SPEECH
 
-    def real(self, rows: int = 64, *, seed: int = 0) -> Batch:
-        batch = super().real(rows, seed=seed)
+    def real(self) -> Batch:
+        batch = super().real()
         text = batch.condition["text"]
         return replace(batch, extras={"log_durations": text[:, 1].log1p(), "pitch": text[:, 2]})
 
-    def noise(self, rows: int = 64, *, seed: int = 0) -> Batch:
-        batch = self.real(rows, seed=seed)
-        rng = torch.Generator().manual_seed(seed + 1)
+    def noise(self) -> Batch:
+        batch, rng = self.real(), torch.Generator().manual_seed(0)
         return replace(
             batch,
             extras={name: value + torch.rand(value.shape, generator=rng) for name, value in batch.extras.items()},

@@ -54,7 +54,9 @@ def main() -> None:
     mel, text = data.space, data.conditions["text"]
     assert isinstance(text, SpokenText)
     sentences = sentences_of(data, text, arguments.count)
-    vocoders: dict[str, Vocoder] = {f"Griffin-Lim-{ITERATIONS}": lambda given: mel.synthesise(given, ITERATIONS)[:, None]}
+    vocoders: dict[str, Vocoder] = {
+        f"Griffin-Lim-{ITERATIONS}": lambda given: mel.synthesise(given, ITERATIONS)[:, None]
+    }
     vocoders |= {run.name: trained_vocoder(run, mel) for run in arguments.vocoder}
     recognise = whisper(arguments.model, "ru")
     seconds = sum(one.sound.shape[2] for one in sentences) / mel.sample_rate
@@ -64,7 +66,9 @@ def main() -> None:
     print("| --- | --- | --- | --- | --- | --- |")
 
     def row(name: str, made: list[Tensor], spent: float | None) -> None:
-        wrong = sum(edits(words(one.text), words(recognise(sound[0, 0]))) for one, sound in zip(sentences, made, strict=True))
+        wrong = sum(
+            edits(words(one.text), words(recognise(sound[0, 0]))) for one, sound in zip(sentences, made, strict=True)
+        )
         lasting = sum(sound.shape[2] for sound in made) / mel.sample_rate
         factor = "" if spent is None else f"{spent / lasting:.3f}"
         print(f"| {name} | {wrong / total:.3f} | {lasting:.1f} | {heard(made, mel)} | {factor} |", flush=True)

@@ -11,16 +11,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sparring_audio.russian_text import BETWEEN, STRESS, VOWELS
 
 PAUSE = "pau"
 GLIDE = "j"
 VOICES = {"б": "п", "в": "ф", "г": "к", "д": "т", "ж": "ш", "з": "с"}  # a letter, and the one that it may sound like
-HARD = {  # the phone of each consonant, where it is hard
-    **{"б": "b", "в": "v", "г": "g", "д": "d", "з": "z", "к": "k", "л": "l", "м": "m", "н": "n", "п": "p", "р": "r"},
-    **{"с": "s", "т": "t", "ф": "f", "х": "h"},
-}
+HARD = dict(zip("бвгдзклмнпрстфх", "bvgdzklmnprstfh", strict=True))  # the phone of each consonant, where it is hard
 OTHER = {
     "ж": {"zh", "sh"},
     "ш": {"sh", "zh"},
@@ -80,7 +78,7 @@ def as_spoken(symbols: Sequence[str], phones: Sequence[str], shares: Sequence[in
     return found
 
 
-def _costs(symbol: str, phones: Sequence[str]) -> tuple[np.ndarray, np.ndarray, float]:
+def _costs(symbol: str, phones: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
     """Return what it costs a symbol to take each phone, each phone and the next, or none."""
     if symbol in BETWEEN:
         unexpected = UNEXPECTED_PAUSE if symbol == " " else 0.0

@@ -42,7 +42,9 @@ def pitch_by_hop(waveform_L: Tensor, rate: int, hop: int) -> Tensor:
     alike_TK = _autocorrelation(frames_TW, longest + 2) / power_T.clamp_min(1e-9)[:, None] / (own_K / own_K[0])
     inside_TK = alike_TK[:, shortest : longest + 1]
     lags_K = torch.arange(shortest, longest + 1, device=waveform_L.device)
-    peaks_TK = (inside_TK >= alike_TK[:, shortest - 1 : longest]) & (inside_TK >= alike_TK[:, shortest + 1 : longest + 2])
+    peaks_TK = (inside_TK >= alike_TK[:, shortest - 1 : longest]) & (
+        inside_TK >= alike_TK[:, shortest + 1 : longest + 2]
+    )
     worth_TK = (inside_TK - OCTAVE_COST * (lags_K / shortest).log2()).masked_fill(~peaks_TK, -1.0)
     best_T = worth_TK.argmax(1)
     at_T = best_T + shortest
@@ -51,9 +53,11 @@ def pitch_by_hop(waveform_L: Tensor, rate: int, hop: int) -> Tensor:
     shift_T = 0.5 * (left_T - right_T) / (left_T - 2 * middle_T + right_T).clamp_max(-1e-6)
     voiced_T = (worth_TK.amax(1) > -1) & (middle_T > VOICED)
     voiced_T &= power_T.sqrt() > QUIETEST * power_T.amax().sqrt()
-    return torch.where(voiced_T, rate / (at_T + shift_T.clamp(-0.5, 0.5)), 0.0)
+    hertz_T: Tensor = rate / (at_T + shift_T.clamp(-0.5, 0.5))
+    return torch.where(voiced_T, hertz_T, 0.0)
 
 
 def _autocorrelation(frames_TW: Tensor, lags: int) -> Tensor:
     spectrum = torch.fft.rfft(frames_TW, n=2 * frames_TW.shape[1])
-    return torch.fft.irfft(spectrum.abs().square())[:, :lags]
+    whole_TK: Tensor = torch.fft.irfft(spectrum.abs().square())
+    return whole_TK[:, :lags]

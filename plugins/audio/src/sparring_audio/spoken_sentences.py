@@ -61,6 +61,11 @@ class SpokenSentences(Data):
         symbols: How many letters and marks a part has at most.
     """
 
+    _mel: Tensor  # of all recordings, one behind the other: (T, M)
+    _texts: Tensor  # (P, 3, N)
+    _first: Tensor  # frame of each part, (P,)
+    _length: Tensor  # in frames, (P,)
+
     def __init__(self, of: Data, mel: Space | None = None, symbols: int = 96) -> None:
         if not isinstance(of, RussianSpeech):
             raise DataError(
@@ -77,7 +82,9 @@ class SpokenSentences(Data):
                 where="data.mel",
                 remedy=f"use audio/mel with sample_rate: {rate}",
             )
-        self.of, self.space, self._text = of, mel, SpokenText(symbols)
+        self.of: RussianSpeech = of
+        self.space: MelSpace = mel
+        self._text = SpokenText(symbols)
         self.conditions = {"text": self._text}
         self._collect()
 
@@ -100,7 +107,9 @@ class SpokenSentences(Data):
         if name == "train":
             return self
         part = copy.copy(self)
-        part.of = self.of.split(name)
+        of = self.of.split(name)
+        assert isinstance(of, RussianSpeech)
+        part.of = of
         part._collect()
         return part
 
@@ -206,7 +215,7 @@ def pitch_of(pitch_T: Tensor, durations: Sequence[int]) -> list[float]:
         pitch_T: In Hz, ``(T,)``; 0 where there is no voice.
         durations: Of each symbol in frames, together T.
     """
-    octaves = [(one[one > 0] / REFERENCE).log2() for one in pitch_T.split(list(durations))]
+    octaves = [(one[one > 0] / REFERENCE).log2() for one in torch.split(pitch_T, list(durations))]
     known = {place: float(values.median()) for place, values in enumerate(octaves) if len(values)}
     if not known:
         return [0.0] * len(durations)

@@ -6,6 +6,8 @@ channels.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -51,7 +53,7 @@ class MelPatches(Discriminator):
         self.windows, self.window, self.silence = windows, window, space.silence
         channels = [1, width, 2 * width, 4 * width, 4 * width]
         self.layers = nn.ModuleList(
-            nn.Conv2d(narrow, wide, (5, 3), (2, 2), (2, 1)) for narrow, wide in zip(channels, channels[1:], strict=False)
+            nn.Conv2d(narrow, wide, (5, 3), (2, 2), (2, 1)) for narrow, wide in pairwise(channels)
         )
         self.head = nn.Conv2d(channels[-1], 1, 3, padding=1)
 
@@ -62,7 +64,7 @@ class MelPatches(Discriminator):
         features = []
         for layer in self.layers:
             hidden = nn.functional.leaky_relu(layer(hidden), SLOPE)
-            features.append(hidden.unflatten(0, (rows, self.windows)))
+            features.append(hidden.view(rows, self.windows, *hidden.shape[1:]))
         return Critique((self.head(hidden).view(rows, -1),), (tuple(features),))
 
     def _cut(self, sample_BMT: Tensor, lengths: Tensor | None) -> Tensor:
