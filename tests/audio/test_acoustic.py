@@ -96,6 +96,13 @@ def test_predicted_durations_add_up_to_the_frames() -> None:
     assert int(durations.sum()) == int(made.lengths[0]) == made.sample.shape[2]
 
 
+def test_a_long_text_of_known_durations_is_not_cut() -> None:
+    text = SPEECH.conditions["text"].encode("М+ама м+ыла р+аму, м+ама м+ыла р+аму.")[None].clone()
+    text[:, 1] = 9.0 * (text[:, 0] > 0)
+    made = model()(None, {"text": text})
+    assert made.sample.shape[2] == int(made.lengths[0]) == 9 * int((text[:, 0] > 0).sum()) > SPEECH.space.frames
+
+
 def test_pitch_is_obeyed_and_nothing_else_of_the_prediction_moves() -> None:
     text, network = batch(1).condition["text"], model()
     higher = text.clone()

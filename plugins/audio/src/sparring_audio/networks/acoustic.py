@@ -78,8 +78,8 @@ class AcousticModel(Generator):
     def forward(self, latent: Tensor | None, condition: Condition) -> Generated:
         """Make ``(B, M, T)`` from ``text`` ``(B, 3, N)``; there is no latent.
 
-        T is the space's ``frames`` in training, and wherever durations are given; for texts alone it is the longest
-        one's. Past its end a spectrogram is silent.
+        T is the space's ``frames`` in training; otherwise it is the longest row's, and at least those where all
+        durations are given. Past its end a spectrogram is silent.
         """
         text_B3N = text_of(condition)
         symbol_BN = text_B3N[:, 0].round().long().clamp(0, len(SYMBOLS) - 1)
@@ -93,7 +93,7 @@ class AcousticModel(Generator):
         durations_BN = torch.where(text_B3N[:, 1] > UNKNOWN, text_B3N[:, 1], own_BN) * spoken_BN
         heard_BN = torch.where(text_B3N[:, 2] > UNKNOWN, text_B3N[:, 2], pitch_BN) * spoken_BN
         lengths_B = durations_BN.sum(1).long()
-        frames = self.frames if self._is_timed(text_B3N) else max(1, int(lengths_B.max()))
+        frames = self._frames_of(text_B3N, lengths_B)
         encoded_BNC = encoded_BNC + self.pitch_code(heard_BN[:, None].to(encoded_BNC.dtype)).transpose(1, 2)
         laid = regulate(encoded_BNC, durations_BN, frames)
         hidden_BTC = laid.codes + self.place_code(laid.places.to(laid.codes.dtype))
@@ -104,9 +104,12 @@ class AcousticModel(Generator):
         extras = {"log_durations": log_durations_BN, "pitch": pitch_BN}
         return Generated(mel_BMT, lengths_B.clamp_max(frames), extras)
 
-    def _is_timed(self, text_B3N: Tensor) -> bool:
+    def _frames_of(self, text_B3N: Tensor, lengths_B: Tensor) -> int:
         # In training there is no look at the values: on an accelerator it would wait for them.
-        return self.training or bool((text_B3N[:, 1] > UNKNOWN).all())
+        if self.training:
+            return self.frames
+        timed = bool((text_B3N[:, 1] > UNKNOWN).all())
+        return max(self.frames if timed else 1, int(lengths_B.max()))
 
 
 class Laid(NamedTuple):
