@@ -58,42 +58,53 @@ def main() -> None:
         f"Griffin-Lim-{ITERATIONS}": lambda given: mel.synthesise(given, ITERATIONS)[:, None]
     }
     vocoders |= {run.name: trained_vocoder(run, mel) for run in arguments.vocoder}
-    recognise = whisper(arguments.model, "ru")
+    judge = Judge(sentences, mel, whisper(arguments.model, "ru"), arguments.save)
     seconds = sum(one.sound.shape[2] for one in sentences) / mel.sample_rate
-    total = sum(len(words(one.text)) for one in sentences)
-    print(f"{len(sentences)} held-out sentences, {total} words, {seconds:.1f} s\n")
+    print(f"{len(sentences)} held-out sentences, {judge.total} words, {seconds:.1f} s\n")
     print("| sound | word error rate | seconds | pitch, Hz (spread, semitones) | loudness, dB | real-time factor |")
     print("| --- | --- | --- | --- | --- | --- |")
-
-    def row(name: str, made: list[Tensor], spent: float | None) -> None:
-        wrong = sum(
-            edits(words(one.text), words(recognise(sound[0, 0]))) for one, sound in zip(sentences, made, strict=True)
-        )
-        lasting = sum(sound.shape[2] for sound in made) / mel.sample_rate
-        factor = "" if spent is None else f"{spent / lasting:.3f}"
-        print(f"| {name} | {wrong / total:.3f} | {lasting:.1f} | {heard(made, mel)} | {factor} |", flush=True)
-        if arguments.save is not None:
-            save(made, mel.sample_rate, arguments.save / name.replace(" ", "-").replace(",", ""))
-
-    row("recording", [one.sound for one in sentences], None)
+    judge.row("recording", [one.sound for one in sentences], None)
     for how, vocoder in vocoders.items():
-        copies, spent = timing(lambda one, vocoder=vocoder: vocoder(mel.analyse(one.sound[:, 0])), sentences)
-        row(f"recording's spectrogram, {how}", copies, spent)
+        judge.row(
+            f"recording's spectrogram, {how}",
+            *timing(lambda one, v=vocoder: v(mel.analyse(one.sound[:, 0])), sentences),
+        )
     for run in arguments.run:
-        trained = sparring.load(run)
-        mel.refuse_mismatch(trained.space, str(run))
         for how, vocoder in vocoders.items():
-            for given, choose in (
-                ("text alone", lambda one: text.encode(one.text)),
-                ("durations and pitch of the recording", lambda one: one.as_spoken),
-            ):
-                made, spent = timing(
-                    lambda one, vocoder=vocoder, choose=choose, trained=trained: vocoder(
-                        trained.generate(1, condition={"text": choose(one)[None]}).sample
-                    ),
-                    sentences,
-                )
-                row(f"{run.name}, {given}, {how}", made, spent)
+            speak(run, how, vocoder, judge)
+
+
+class Judge:
+    """Listens to what was made of the sentences, and prints a row of the table."""
+
+    def __init__(
+        self, sentences: list[Sentence], mel: MelSpace, recognise: Callable[[Tensor], str], folder: Path | None
+    ) -> None:
+        self.sentences, self.mel, self.recognise, self.folder = sentences, mel, recognise, folder
+        self.total = sum(len(words(one.text)) for one in sentences)
+
+    def row(self, name: str, made: list[Tensor], spent: float | None) -> None:
+        pairs = zip(self.sentences, made, strict=True)
+        wrong = sum(edits(words(one.text), words(self.recognise(sound[0, 0]))) for one, sound in pairs)
+        lasting = sum(sound.shape[2] for sound in made) / self.mel.sample_rate
+        factor = "" if spent is None else f"{spent / lasting:.3f}"
+        print(f"| {name} | {wrong / self.total:.3f} | {lasting:.1f} | {heard(made, self.mel)} | {factor} |", flush=True)
+        if self.folder is not None:
+            save(made, self.mel.sample_rate, self.folder / name.replace(" ", "-").replace(",", ""))
+
+
+def speak(run: Path, how: str, vocoder: Vocoder, judge: Judge) -> None:
+    """Judge what a run says, given the text alone, and given the recording's own durations and pitch beside it."""
+    trained = sparring.load(run)
+    judge.mel.refuse_mismatch(trained.space, str(run))
+    text = trained.conditions["text"]
+
+    def sound(given: Tensor) -> Tensor:
+        return vocoder(trained.generate(1, condition={"text": given[None]}).sample)
+
+    judge.row(f"{run.name}, text alone, {how}", *timing(lambda one: sound(text.encode(one.text)), judge.sentences))
+    made, spent = timing(lambda one: sound(one.as_spoken), judge.sentences)
+    judge.row(f"{run.name}, with the recording's durations and pitch, {how}", made, spent)
 
 
 def held_out(run: Path) -> SpokenSentences:
