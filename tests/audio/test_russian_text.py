@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from sparring.errors import DataError
 from sparring_audio import spoken_text
 from sparring_audio.alignment import align, as_spoken
+from sparring_audio.metrics.words import words
 from sparring_audio.russian_text import BETWEEN, LETTERS, NUMBERS, SYMBOLS, symbols_of, text_of
 from sparring_audio.spoken_text import UNKNOWN, SpokenText
 from sparring_audio.stress import Dictionary, read_dictionary
@@ -158,6 +159,11 @@ def test_what_is_not_known_of_a_text_is_marked() -> None:
     assert found[0].tolist() == [NUMBERS[one] for one in (" ", "д", "+а", ".")] + [0] * 4
     assert (found[1:] == UNKNOWN).all()
     assert SpokenText(2).encode("д+а").shape == (3, 4)
+
+
+def test_word_errors_count_a_text_without_its_accents() -> None:
+    space = SpokenText(8)
+    assert words(space.decode(space.encode("Окн+о, ёлка и +я!"))) == ["окно", "елка", "и", "я"]
 
 
 # ---- alignment ----
