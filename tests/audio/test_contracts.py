@@ -25,7 +25,7 @@ from sparring_audio import plugin
 from sparring_audio.frequency_space import InstantaneousFrequencySpace
 from sparring_audio.numbers import SpokenNumbers
 from sparring_audio.waveform import WaveformSpace
-from tests.audio import test_enhancement_contracts, test_vocoder_contracts
+from tests.audio import test_enhancement_contracts, test_speech_contracts, test_vocoder_contracts
 from tests.audio.files import (
     MEL,
     SMALL,
@@ -212,5 +212,5 @@ class TestDiversity(MetricContract):
 
 
 def test_every_component_is_under_contract() -> None:
-    others = (vars(test_enhancement_contracts), vars(test_vocoder_contracts))
+    others = (vars(test_enhancement_contracts), vars(test_speech_contracts), vars(test_vocoder_contracts))
     covers(plugin, *contracts_in(globals()), *(one for names in others for one in contracts_in(names)))

@@ -20,6 +20,7 @@ from sparring.plugins.registry import Registry
 from sparring.recipes.check import resolve
 from sparring_audio.mels import MelSpace
 from tests.audio.files import fill, fill_kits, write_voice
+from tests.audio.speaking import write_speaker
 
 QUICK = "{use: audio/classifier, steps: 5, width: 4}"
 # Each recipe as it is, but for sizes, so that two steps take a second and nothing is fetched.
@@ -224,3 +225,35 @@ def test_vocoders_train_two_steps_and_leave_sounds(path: Path, tmp_path: Path) -
     assert (described["use"], described["hop"], described["filters"]) == ("audio/mel", 256, "slaney")
     with pytest.raises(DataError, match=r"highest 8000.* Hz here and 7600.* Hz there"):
         trained.conditions["mel"].refuse_mismatch(MelSpace(highest=7600.0))
+
+
+def test_the_speaker_imitates_contends_and_says_what_is_typed(tmp_path: Path) -> None:
+    """With small networks, and a voice of tones in the place of the real one."""
+    path = FOLDER / "tts.yaml"
+    changes = [
+        *(f"data.of.path={write_speaker(tmp_path / 'voice')}", "data.of.held_out=0.4", "data.mel.frames=80"),
+        *("networks.generator.width=8", "networks.generator.encoder=1", "networks.generator.decoder=1"),
+        *("networks.discriminator.width=2", "networks.discriminator.window=16"),
+        *("stages.0.steps=2", "stages.0.batch=3", "stages.1.steps=2", "stages.1.batch=3", "log.every=1"),
+        *("evaluate.every=2", "evaluate.count=2", "samples.every=4", "samples.count=2", "checkpoint.every=1"),
+    ]
+    result = api.train(path, out=tmp_path / "run", overrides=changes)
+    assert result.status == "finished"
+    assert {"mel_cepstral_distortion", "duration_error", "text_pitch_error"} <= result.metrics.keys()
+    assert {"generator/duration", "generator/pitch", "generator/feature-matching"} <= logged(tmp_path / "run")
+    assert sorted((tmp_path / "run" / "samples").rglob("*.wav"))
+    trained = api.load(tmp_path / "run")
+    said = trained.generate(2, condition={"text": "Он+а, м+ама!"})
+    assert said.lengths is not None
+    assert said.sample.shape[2] == int(said.lengths[0]) == int(said.lengths[1])
+    assert torch.equal(said.sample[0], said.sample[1])
+    files = trained.save(said, tmp_path / "said")
+    assert soundfile.info(files[0]).frames == 256 * said.sample.shape[2]
+    with pytest.raises(DataError, match="'3'"):
+        trained.generate(1, condition={"text": "дом 3"})
+    # From a checkpoint within either stage it ends as it did.
+    for step in (1, 3):
+        api.resume(tmp_path / "run", step=step, out=tmp_path / f"again-{step}")
+        for role in ("generator", "discriminator"):
+            first, second = (tmp_path / one / "final" / f"{role}.safetensors" for one in ("run", f"again-{step}"))
+            assert first.read_bytes() == second.read_bytes()

@@ -25,12 +25,20 @@ for kind, name, target, summary in (
         "The words zero to nine, recorded once each and varied a little",
     ),
     (
+        *("data", "spoken-sentences", "spoken_sentences:SpokenSentences"),
+        "Russian sentences as text with durations and pitch, and their mel spectrograms",
+    ),
+    (
         *("data", "vocoding", "vocoding:Vocoding"),
         "Any waveforms, each with the mel spectrogram that it is to be made from",
     ),
     (
         *("discriminator", "gansynth", "networks.gansynth:GansynthDiscriminator"),
         "GANSynth's critic at a fixed size, for levels and instantaneous frequencies",
+    ),
+    (
+        *("discriminator", "mel-patches", "networks.mel_patches:MelPatches"),
+        "Judges patches of short windows of a mel spectrogram",
     ),
     (
         *("discriminator", "metric-discriminator", "networks.enhancement:MetricDiscriminator"),
@@ -63,6 +71,10 @@ for kind, name, target, summary in (
     ),
     ("encoder", "classifier", "encoders:ClassifierEncoder", "A small classifier, trained on the data's own labels"),
     ("encoder", "speaker", "speakers:SpeakerEncoder", "Resemblyzer's features of whose voice it is; fetched"),
+    (
+        *("generator", "acoustic-model", "networks.acoustic:AcousticModel"),
+        "Text to mel spectrograms, through durations and pitch (FastSpeech 2, FastPitch)",
+    ),
     ("generator", "band-extender", "networks.extension:BandExtender", "High frequencies for sounds that lack them"),
     (
         *("generator", "gansynth", "networks.gansynth:GansynthGenerator"),
@@ -102,6 +114,10 @@ for kind, name, target, summary in (
     ("metric", "pesq", "metrics.quality:PESQ", "Perceptual quality of speech beside the real one (PESQ)"),
     ("metric", "pitch", "metrics.pitch:Pitch", "Errors of pitch, and of where there is a voice"),
     (
+        *("metric", "prosody", "metrics.prosody:Prosody"),
+        "Errors of the durations and the pitch that are predicted for a text",
+    ),
+    (
         "metric",
         "sound",
         "metrics.generated:SoundMeasures",
@@ -127,7 +143,12 @@ for kind, name, target, summary in (
         "Log magnitudes, each frequency normalised by the data's own statistics and clipped (SpecGAN)",
     ),
     ("space", "mel", "mels:MelSpace", "Mel spectrograms that drive a vocoder: a contract, HiFi-GAN's dialect at first"),
+    ("space", "spoken-text", "spoken_text:SpokenText", "Russian sentences, with how they are spoken where it is known"),
     ("space", "waveform", "waveform:WaveformSpace", "Waveforms in [-1, 1], as they are"),
+    (
+        *("term", "duration", "prosody_terms:Duration"),
+        "Square difference of predicted durations from the spoken ones (FastSpeech 2)",
+    ),
     (
         *("term", "mel-l1", "waveform_terms:MelL1"),
         "The difference of log-mel spectrograms of generated and real waveforms",
@@ -135,6 +156,10 @@ for kind, name, target, summary in (
     (
         *("term", "multi-resolution-stft", "waveform_terms:MultiResolutionSTFT"),
         "Spectral convergence and log magnitude of spectra of several resolutions",
+    ),
+    (
+        *("term", "pitch", "prosody_terms:Pitch"),
+        "Square difference of predicted pitch from the spoken one (FastPitch)",
     ),
 ):
     plugin.add(kind, name, f"sparring_audio.{target}", summary)

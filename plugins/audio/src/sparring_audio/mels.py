@@ -75,6 +75,11 @@ class MelSpace(SoundSpace):
         self.shape = (mels, frames)
         self.length = frames * hop
 
+    @property
+    def silence(self) -> float:
+        """The value of a band in which nothing sounds."""
+        return self._log(self.smallest)
+
     def preview(self, samples: Tensor) -> Image.Image:
         """Lay the spectrograms out as a grid, time to the right and the lowest band at the bottom; bright is loud."""
         lowest, highest = self._log(self.smallest), self._log(LOUDEST)

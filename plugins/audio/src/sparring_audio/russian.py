@@ -86,7 +86,7 @@ class RussianSpeech(Recordings):
         held_out: float = 0.05,
         seed: int = 0,
     ) -> None:
-        folder = _folder(path)
+        folder = voice_folder(path)
         space = waveform_space(space or WaveformSpace(RATE, length=8192), NAME)
         self._texts = _texts(folder / "etc" / "txt.done.data")
         super().__init__(folder / "wav", space, True, trim, peak, held_out, seed)
@@ -101,7 +101,12 @@ class RussianSpeech(Recordings):
         return tuple(found)
 
 
-def _folder(path: Path | None) -> Path:
+def voice_folder(path: Path | None = None) -> Path:
+    """Return the folder of the voice: below a path, or where it was fetched or installed.
+
+    Raises:
+        DataError: It is in none of these places.
+    """
     if path is not None:
         path = Path(path).expanduser().absolute()
         inside = path / INSIDE_THE_PACKAGE
