@@ -25,17 +25,17 @@ from sparring.training import checkpoint
 from sparring.training.randomness import generator_at
 from sparring_text.spaces import token_space
 
-TEMPERATURES = (0.7, 0.8, 0.9, 1.0, 1.1)
+TEMPERATURES = (0.8, 0.9, 1.0, 1.1)
 ROWS = 250  # sentences that are drawn together
 METRICS = {
-    "frechet": {"encoder": {"use": "text/static-embeddings"}},
+    "frechet": {"encoder": {"use": "text/sentence-encoder"}},
     "text/reverse-perplexity": {},
     "text/bleu": {},
     "text/self-bleu": {},
     "text/distinct": {},
 }
 COLUMNS = {
-    "frechet": "FED, WordLlama",
+    "frechet": "FED, MiniLM",
     "reverse_perplexity": "reverse perplexity",
     "forward_perplexity": "forward perplexity",
     "bleu4": "BLEU-4",
@@ -51,7 +51,7 @@ def main() -> None:
     """Score, and print a table in Markdown and sentences that nobody has chosen."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks real_text", description=__doc__)
     parser.add_argument("--run", type=Path, required=True, help="the folder of a run of two stages")
-    parser.add_argument("--count", type=int, default=2000, help="sentences of each kind")
+    parser.add_argument("--count", type=int, default=1000, help="sentences of each kind")
     parser.add_argument("--shown", type=int, default=20, help="sentences of each kind that are printed")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
