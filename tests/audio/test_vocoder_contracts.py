@@ -28,6 +28,11 @@ class TestHiFiGANVersion3(GeneratorContract):
     options: Mapping[str, Any] = {"version": "v3", "width": 16, "rates": [8, 8]}
 
 
+class TestGriffinLimVocoder(GeneratorContract):
+    plugin, name, data = plugin, "audio/griffin-lim-vocoder", VOCODING
+    options: Mapping[str, Any] = {"width": 16, "blocks": 2, "iterations": 4}
+
+
 class TestISTFTVocoder(GeneratorContract):
     plugin, name, data = plugin, "audio/istft-vocoder", VOCODING
     options: Mapping[str, Any] = {"width": 16, "blocks": 2}

@@ -68,6 +68,10 @@ for kind, name, target, summary in (
         *("generator", "gansynth", "networks.gansynth:GansynthGenerator"),
         "GANSynth's generator at a fixed size, of levels and instantaneous frequencies",
     ),
+    (
+        *("generator", "griffin-lim-vocoder", "networks.griffin_lim:GriffinLimVocoder"),
+        "Griffin-Lim, from magnitudes that a network has mended: a vocoder that is quick to train",
+    ),
     ("generator", "hifigan", "networks.hifigan:HiFiGANGenerator", "HiFi-GAN's vocoder, versions 1, 2 and 3"),
     (
         *("generator", "istft-vocoder", "networks.istft:ISTFTVocoder"),
@@ -128,6 +132,10 @@ for kind, name, target, summary in (
     ),
     ("space", "mel", "mels:MelSpace", "Mel spectrograms that drive a vocoder: a contract, HiFi-GAN's dialect at first"),
     ("space", "waveform", "waveform:WaveformSpace", "Waveforms in [-1, 1], as they are"),
+    (
+        *("term", "log-magnitude", "waveform_terms:LogMagnitude"),
+        "The difference of log magnitudes that a vocoder means to sound and of the real ones",
+    ),
     (
         *("term", "mel-l1", "waveform_terms:MelL1"),
         "The difference of log-mel spectrograms of generated and real waveforms",
