@@ -68,15 +68,17 @@ def overlapped(frames_BTW: Tensor, window_W: Tensor, hop: int) -> Tensor:
         hop: From frame to frame, in samples.
     """
     count, window = frames_BTW.shape[1:]
-    length = (count - 1) * hop + window
+    pieces = -(-window // hop)
+    start = (window - hop) // 2
 
-    def fold(windows_BWT: Tensor) -> Tensor:
-        laid = F.fold(windows_BWT, (1, length), (1, window), stride=(1, hop))
-        start = (window - hop) // 2
-        return laid[:, 0, 0, start : start + count * hop]
+    def laid(windowed_BTW: Tensor) -> Tensor:
+        """Add pieces of a hop each, k frames late; folding would copy all frames first, to turn them round."""
+        padded_BTW = F.pad(windowed_BTW, (0, pieces * hop - window))
+        late = [F.pad(piece, (0, 0, k, pieces - 1 - k)) for k, piece in enumerate(padded_BTW.split(hop, dim=2))]
+        return torch.stack(late).sum(0).flatten(1)[:, start : start + count * hop]
 
-    power_1L = fold(window_W.square()[None, :, None].expand(1, -1, count))
-    return fold((frames_BTW * window_W).transpose(1, 2)) / power_1L.clamp_min(SMALLEST_OVERLAP)
+    power_1L = laid(window_W.square().expand(1, count, window))
+    return laid(frames_BTW * window_W) / power_1L.clamp_min(SMALLEST_OVERLAP)
 
 
 def multi_resolution_distance(real_BL: Tensor, fake_BL: Tensor) -> Tensor:

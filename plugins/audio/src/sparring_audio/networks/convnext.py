@@ -1,4 +1,4 @@
-"""The block that vocoders at the rate of frames are made of: ConvNeXt's (Liu et al. 2022, arXiv:2201.03545), along time.
+"""The block of vocoders that compute at the rate of frames: ConvNeXt's (Liu et al. 2022, arXiv:2201.03545), along time.
 
 Letters in names of tensors: B rows of the batch, T frames, C channels.
 """
@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+
+from sparring_audio.networks.linear import QuickLinear
 
 KERNEL = 7  # frames
 EXPANSION = 3  # times the width, inside a block
@@ -25,11 +26,12 @@ class ConvNextBlock(nn.Module):
         super().__init__()
         self.mix = nn.Conv1d(width, width, KERNEL, padding=KERNEL // 2, groups=width)
         self.norm = nn.LayerNorm(width)
-        self.expand, self.reduce = nn.Linear(width, EXPANSION * width), nn.Linear(EXPANSION * width, width)
+        self.expand = QuickLinear(width, EXPANSION * width, gelu=True)
+        self.reduce = QuickLinear(EXPANSION * width, width)
         self.share = nn.Parameter(torch.full((width,), share))
 
     def forward(self, hidden_BTC: Tensor) -> Tensor:
         """Map ``(B, T, C)`` to the same shape."""
         mixed_BTC = self.norm(self.mix(hidden_BTC.transpose(1, 2)).transpose(1, 2))
-        changed_BTC: Tensor = self.reduce(F.gelu(self.expand(mixed_BTC)))
+        changed_BTC: Tensor = self.reduce(self.expand(mixed_BTC))
         return hidden_BTC + self.share * changed_BTC

@@ -1,8 +1,8 @@
 """A vocoder that starts where Griffin-Lim ends: a network mends the magnitudes, and Griffin-Lim finds their phases.
 
-What Griffin-Lim lacks, given a mel spectrogram, is less the phases than the magnitudes: all that the bands say of them is
-their sums. A network over frames learns what a voice's magnitudes are between the bands, which is a plain regression
-and quick to learn. It keeps the sums: what it makes has the very spectrogram that it was given, before its phases.
+Given a mel spectrogram, Griffin-Lim lacks the magnitudes more than the phases: the bands say no more of them than sums.
+A network over frames learns what a voice's magnitudes are within the bands, which is a plain regression and quick to
+learn. It keeps the sums: what it makes has the very spectrogram that it was given, before its phases.
 
 Letters in names of tensors: B rows of the batch, M mel bands, T frames, C channels, N frequencies, W samples of a
 window, L samples.
@@ -23,6 +23,7 @@ from sparring.interfaces.space import Space
 from sparring_audio.mels import MelSpace
 from sparring_audio.networks.convnext import KERNEL, ConvNextBlock
 from sparring_audio.networks.driven import drive_of, mel_of
+from sparring_audio.networks.linear import QuickLinear
 from sparring_audio.spectra import precise
 from sparring_audio.stft import Resolution, hann, overlapped
 from sparring_audio.transforms import SMALLEST, phased
@@ -43,8 +44,8 @@ class GriffinLimVocoder(Generator):
     the phases as they are. ``Generated.extras`` has ``log_magnitude`` ``(B, N, T)``, natural logarithms, which the term
     ``audio/log-magnitude`` compares with the real ones.
 
-    It cannot be streamed: each iteration carries phases a window further, and 32 of them beyond a second. Nor is there an
-    ONNX graph of it.
+    It cannot be streamed: each iteration carries phases a window further, and 32 of them beyond a second. Nor is there
+    an ONNX graph of it.
 
     Attributes:
         hop: Samples of a frame.
@@ -96,15 +97,15 @@ class GriffinLimVocoder(Generator):
         self.first_norm = nn.LayerNorm(width)
         self.blocks = nn.ModuleList(ConvNextBlock(width, 1 / blocks) for _ in range(blocks))
         self.last_norm = nn.LayerNorm(width)
-        self.head = nn.Linear(width, mel.window // 2 + 1)
+        self.head = QuickLinear(width, mel.window // 2 + 1)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
     def forward(self, latent: Tensor | None, condition: Condition) -> Generated:
         """Make ``(B, 1, T * hop)`` from ``mel`` ``(B, M, T)``; there is no latent."""
         mel_BMT = mel_of(condition, self.mels, NAME)
-        # Griffin-Lim magnifies rounding errors, 32 iterations several hundredfold, and a batch is rounded otherwise than
-        # its rows: one by one, a row's sound does not depend on the others. A single sound costs the same.
+        # Griffin-Lim magnifies rounding errors, 32 iterations several hundredfold, and a batch is rounded otherwise
+        # than its rows: one by one, a row's sound does not depend on the others. A single sound costs the same.
         rows = (mel_BMT,) if self.training else mel_BMT.split(1)
         level_BNT = torch.cat([self._levels(row) for row in rows])
         return Generated(self._sound(level_BNT)[:, None], extras={"log_magnitude": level_BNT})

@@ -21,6 +21,7 @@ from sparring.interfaces.generator import Generator
 from sparring.interfaces.space import Space
 from sparring_audio.networks.convnext import KERNEL, ConvNextBlock
 from sparring_audio.networks.driven import drive_of, mel_of
+from sparring_audio.networks.linear import QuickLinear
 from sparring_audio.stft import overlapped
 
 NAME = "audio/istft-vocoder"
@@ -67,7 +68,7 @@ class ISTFTVocoder(Generator):
         self.first_norm = nn.LayerNorm(width)
         self.blocks = nn.ModuleList(ConvNextBlock(width, 1 / blocks) for _ in range(blocks))
         self.last_norm = nn.LayerNorm(width)
-        self.head = nn.Linear(width, self.window + 2)
+        self.head = QuickLinear(width, self.window + 2)
         self.hann: Tensor
         self.register_buffer("hann", torch.hann_window(self.window), persistent=False)
         self.context = (blocks + 1) * (KERNEL // 2) + math.ceil((self.window - self.hop) / 2 / self.hop)
