@@ -74,7 +74,7 @@ def overlapped(frames_BTW: Tensor, window_W: Tensor, hop: int) -> Tensor:
     def laid(windowed_BTW: Tensor) -> Tensor:
         """Add pieces of a hop each, k frames late; folding would copy all frames first, to turn them round."""
         padded_BTW = F.pad(windowed_BTW, (0, pieces * hop - window))
-        late = [F.pad(piece, (0, 0, k, pieces - 1 - k)) for k, piece in enumerate(padded_BTW.split(hop, dim=2))]
+        late = [F.pad(piece, (0, 0, k, pieces - 1 - k)) for k, piece in enumerate(torch.split(padded_BTW, hop, dim=2))]
         return torch.stack(late).sum(0).flatten(1)[:, start : start + count * hop]
 
     power_1L = laid(window_W.square().expand(1, count, window))

@@ -106,7 +106,7 @@ class GriffinLimVocoder(Generator):
         mel_BMT = mel_of(condition, self.mels, NAME)
         # Griffin-Lim magnifies rounding errors, 32 iterations several hundredfold, and a batch is rounded otherwise
         # than its rows: one by one, a row's sound does not depend on the others. A single sound costs the same.
-        rows = (mel_BMT,) if self.training else mel_BMT.split(1)
+        rows = (mel_BMT,) if self.training else torch.split(mel_BMT, 1)
         level_BNT = torch.cat([self._levels(row) for row in rows])
         return Generated(self._sound(level_BNT)[:, None], extras={"log_magnitude": level_BNT})
 
@@ -120,7 +120,7 @@ class GriffinLimVocoder(Generator):
         change_BNT = self.head(self.last_norm(hidden_BTC)).transpose(1, 2).float()
         with torch.autocast(mel_BMT.device.type, enabled=False):
             flat_BNT = (self.bands_MN.T @ sums_BMT.exp()) / self.bands_MN.sum(0)[:, None].clamp_min(SMALLEST)
-            level_BNT = flat_BNT.clamp_min(self.smallest).log() / self.power + change_BNT
+            level_BNT: Tensor = flat_BNT.clamp_min(self.smallest).log() / self.power + change_BNT
             for _ in range(SUMS):
                 level_BNT = level_BNT.clamp(FAINTEST, LOUDEST)
                 found_BMT = self.bands_MN @ (level_BNT * self.power).exp()
@@ -148,4 +148,5 @@ class GriffinLimVocoder(Generator):
         before = (window - hop) // 2
         padded_BL = nn.functional.pad(waveform_BL, (before, window - hop - before))
         shape_W = hann(window, waveform_BL.device, waveform_BL.dtype)
-        return torch.stft(padded_BL, transform, hop, window, shape_W, center=False, return_complex=True)
+        spectrum_BNT: Tensor = torch.stft(padded_BL, transform, hop, window, shape_W, center=False, return_complex=True)
+        return spectrum_BNT

@@ -41,7 +41,7 @@ class QuickLinear(nn.Linear):
             and values.dtype == self.weight.dtype == torch.float32
             and not torch.is_autocast_enabled("cpu")
             and not torch.compiler.is_compiling()
-            and not torch.jit.is_tracing()
-            and torch.backends.mkldnn.is_available()
+            and not torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+            and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
             and hasattr(torch.ops.mkldnn, "_linear_pointwise")
         )
