@@ -207,7 +207,7 @@ def test_vocoders_train_two_steps_and_leave_sounds(path: Path, tmp_path: Path) -
     ]
     if "blocks" in values["networks"]["generator"]:
         changes.append("networks.generator.blocks=1")
-    for index, critic in enumerate(values["networks"].get("discriminator", {"of": []})["of"]):
+    for index, critic in enumerate(values["networks"].get("discriminator", {}).get("of", [])):
         tiny = {**critic, **TINY_CRITICS[critic["use"]]}
         changes.append(f"networks.discriminator.of.{index}={json.dumps(tiny)}")
     result = api.train(path, out=tmp_path / "run", overrides=changes)
