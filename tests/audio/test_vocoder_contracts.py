@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch import nn
 
 from sparring.interfaces.space import Space
 from sparring.testing import DiscriminatorContract, GeneratorContract, TermContract
+from sparring.testing.contract import global_seed
 from sparring_audio import plugin
+from sparring_audio.networks.griffin_lim import GriffinLimVocoder
 from tests.audio.vocoding import vocoding
 
 torch.set_num_threads(1)
@@ -26,6 +29,11 @@ class TestHiFiGAN(GeneratorContract):
 class TestHiFiGANVersion3(GeneratorContract):
     plugin, name, data = plugin, "audio/hifigan", VOCODING
     options: Mapping[str, Any] = {"version": "v3", "width": 16, "rates": [8, 8]}
+
+
+class TestGriffinLimVocoder(GeneratorContract):
+    plugin, name, data = plugin, "audio/griffin-lim-vocoder", VOCODING
+    options: Mapping[str, Any] = {"width": 16, "blocks": 2, "iterations": 4}
 
 
 class TestISTFTVocoder(GeneratorContract):
@@ -61,6 +69,15 @@ class TestTogether(DiscriminatorContract):
 class TestMelL1(TermContract):
     plugin, name, data = plugin, "audio/mel-l1", VOCODING
     options: Mapping[str, Any] = {"windows": [256, 64], "mels": 20}
+
+
+class TestLogMagnitude(TermContract):
+    plugin, name, data = plugin, "audio/log-magnitude", VOCODING
+
+    def networks(self) -> Mapping[str, nn.Module]:
+        with global_seed(0):
+            vocoder = GriffinLimVocoder(VOCODING.space, VOCODING.conditions, width=8, blocks=1)
+            return {**super().networks(), "generator": vocoder}
 
 
 class TestMultiResolutionSTFT(TermContract):

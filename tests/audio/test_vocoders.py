@@ -23,6 +23,7 @@ from sparring_audio.networks.driven import stream
 from sparring_audio.networks.hifigan import HiFiGANGenerator
 from sparring_audio.networks.istft import ISTFTVocoder
 from sparring_audio.networks.spectrogram import SpectrogramGenerator
+from sparring_audio.stft import overlapped
 from sparring_audio.waveform import WaveformSpace
 from tests.audio.files import small_mel, small_space, small_waveform
 
@@ -210,7 +211,7 @@ def test_the_head_inverts_a_transform_exactly() -> None:
     sound = torch.randn(1, 20 * HOP, generator=torch.Generator().manual_seed(0))
     padded = nn.functional.pad(sound, (96, 96))
     frames = padded.unfold(1, 256, HOP) * network.hann
-    assert (network._overlapped(frames) - sound).abs().max() < 1e-5
+    assert (overlapped(frames, network.hann, HOP) - sound).abs().max() < 1e-5
 
 
 # ---- critics ----

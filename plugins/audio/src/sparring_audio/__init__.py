@@ -80,6 +80,10 @@ for kind, name, target, summary in (
         *("generator", "gansynth", "networks.gansynth:GansynthGenerator"),
         "GANSynth's generator at a fixed size, of levels and instantaneous frequencies",
     ),
+    (
+        *("generator", "griffin-lim-vocoder", "networks.griffin_lim:GriffinLimVocoder"),
+        "Griffin-Lim, from magnitudes that a network has mended: a vocoder that is quick to train",
+    ),
     ("generator", "hifigan", "networks.hifigan:HiFiGANGenerator", "HiFi-GAN's vocoder, versions 1, 2 and 3"),
     (
         *("generator", "istft-vocoder", "networks.istft:ISTFTVocoder"),
@@ -148,6 +152,10 @@ for kind, name, target, summary in (
     (
         *("term", "duration", "prosody_terms:Duration"),
         "Square difference of predicted durations from the spoken ones (FastSpeech 2)",
+    ),
+    (
+        *("term", "log-magnitude", "waveform_terms:LogMagnitude"),
+        "The difference of log magnitudes that a vocoder means to sound and of the real ones",
     ),
     (
         *("term", "mel-l1", "waveform_terms:MelL1"),

@@ -97,7 +97,7 @@ class MelSpace(SoundSpace):
                 remedy="give sounds of whole hops, or pad them",
             )
         magnitude_BNT = magnitudes.magnitudes_by_hop(waveforms, self.window, self.hop, self.padding)
-        mel_BMT = self._bands(waveforms.device) @ magnitude_BNT**self.power
+        mel_BMT = self.bands(waveforms.device) @ magnitude_BNT**self.power
         raised_BMT = mel_BMT.clamp_min(self.smallest)
         return raised_BMT.log() if self.logarithm == "natural" else raised_BMT.log10()
 
@@ -113,7 +113,7 @@ class MelSpace(SoundSpace):
         mel_BMT = limited_BMT.exp() if self.logarithm == "natural" else 10**limited_BMT
         mel_BMT = torch.where(limited_BMT > self._log(self.smallest) + 1e-6, mel_BMT, 0.0)
         with torch.no_grad(), torch.autocast(samples.device.type, enabled=False):
-            bands_MN = self._bands(samples.device).double()
+            bands_MN = self.bands(samples.device).double()
             magnitude_BNT = transforms.unmixed(mel_BMT.double(), bands_MN) ** (1 / self.power)
             return transforms.phased(magnitude_BNT, self.window, self.hop, iterations).float()
 
@@ -142,14 +142,15 @@ class MelSpace(SoundSpace):
         raised_BMT = torch.where(samples[:, 0] > -1, power_BMT, 0.0).clamp_min(self.smallest)
         return raised_BMT.log() if self.logarithm == "natural" else raised_BMT.log10()
 
-    def _own_scale(self) -> dict[str, Any]:
-        """Return the options that a conversion can choose."""
-        return {"logarithm": self.logarithm, "smallest": self.smallest}
-
-    def _bands(self, device: torch.device) -> Tensor:
+    def bands(self, device: torch.device) -> Tensor:
+        """Return the weight of each frequency in each band, ``(mels, N)``, on a device."""
         return magnitudes.mel_bands(
             self.sample_rate, self.window, self.mels, self.lowest, self.highest, self.filters, device
         )
+
+    def _own_scale(self) -> dict[str, Any]:
+        """Return the options that a conversion can choose."""
+        return {"logarithm": self.logarithm, "smallest": self.smallest}
 
     def _log(self, magnitude: float) -> float:
         return math.log(magnitude) if self.logarithm == "natural" else math.log10(magnitude)

@@ -1,6 +1,7 @@
 """Short-time spectra of waveforms, differentiable: what networks and measures of waveforms share.
 
-Letters in names of tensors: B rows of the batch, L samples of a waveform, N frequencies of a spectrum, T frames.
+Letters in names of tensors: B rows of the batch, L samples of a waveform, N frequencies of a spectrum, T frames, W
+samples of a window.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 SMALLEST = 1e-7  # added to a power before its root, whose slope at zero has no end
+SMALLEST_OVERLAP = 1e-8  # power of overlapped windows, so that nothing is divided by zero
 SOFTEST = 1.0  # norm of a real spectrum below which a difference is no longer put in relation to it: silence
 
 
@@ -54,6 +57,28 @@ def waveform(spectrum_BNT: Tensor, resolution: Resolution, window: Tensor, lengt
     return torch.istft(
         *(spectrum_BNT, resolution.transform, resolution.hop, resolution.window, window), center=True, length=length
     )
+
+
+def overlapped(frames_BTW: Tensor, window_W: Tensor, hop: int) -> Tensor:
+    """Window frames and lay them over one another, each in the middle of its hop: ``(B, T * hop)``.
+
+    Args:
+        frames_BTW: ``(B, T, W)``, such as inverse Fourier transforms make.
+        window_W: The window, at least two hops long.
+        hop: From frame to frame, in samples.
+    """
+    count, window = frames_BTW.shape[1:]
+    pieces = -(-window // hop)
+    start = (window - hop) // 2
+
+    def laid(windowed_BTW: Tensor) -> Tensor:
+        """Add pieces of a hop each, k frames late; folding would copy all frames first, to turn them round."""
+        padded_BTW = F.pad(windowed_BTW, (0, pieces * hop - window))
+        late = [F.pad(piece, (0, 0, k, pieces - 1 - k)) for k, piece in enumerate(torch.split(padded_BTW, hop, dim=2))]
+        return torch.stack(late).sum(0).flatten(1)[:, start : start + count * hop]
+
+    power_1L = laid(window_W.square().expand(1, count, window))
+    return laid(frames_BTW * window_W) / power_1L.clamp_min(SMALLEST_OVERLAP)
 
 
 def multi_resolution_distance(real_BL: Tensor, fake_BL: Tensor) -> Tensor:

@@ -1,9 +1,12 @@
 """Losses between a generated waveform and the real one, by their spectra.
 
-Letters in names of tensors: B rows of the batch, L samples, M mel bands, T frames.
+Letters in names of tensors: B rows of the batch, L samples, N frequencies of a spectrum, M mel bands,
+T frames.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -13,11 +16,13 @@ from sparring.errors import DataError, TrainingError
 from sparring.interfaces.context import Context
 from sparring.interfaces.objective import Term
 from sparring.interfaces.space import Space
-from sparring_audio.magnitudes import Filters, magnitudes, mel_bands
+from sparring_audio.magnitudes import Filters, magnitudes, magnitudes_by_hop, mel_bands
+from sparring_audio.mels import MelSpace
 from sparring_audio.stft import multi_resolution_distance
 from sparring_audio.waveform import waveform_space
 
 SMALLEST_MEL = 1e-5  # of a magnitude in a mel band, as in HiFi-GAN
+LOG_MAGNITUDE = "audio/log-magnitude"
 HOPS = 4  # of a mel's window
 
 
@@ -91,6 +96,55 @@ class MultiResolutionSTFT(Term):
         made_BL, real_BL = _pair(context, self.generator, "multi-resolution-stft")
         with torch.autocast(made_BL.device.type, enabled=False):
             return multi_resolution_distance(real_BL.detach(), made_BL).mean()
+
+
+class LogMagnitude(Term):
+    """The mean absolute difference of the logarithms of magnitudes that a vocoder means to sound, and of the real ones.
+
+    It is of ``Generated.extras["log_magnitude"]``, before any phases, such as ``audio/griffin-lim-vocoder`` gives it:
+    a plain regression. Magnitudes far below ``faintest`` count as one another.
+
+    Args:
+        space: Of waveforms.
+        conditions: ``mel``, an ``audio/mel``: its window and hop are those of the magnitudes.
+        generator: The generator's role.
+        faintest: Added to magnitudes before their logarithm. A sine of full scale has a quarter of the window, so that
+            of 1,024 samples 0.003 lies 99 dB below it: about the rounding of 16 bits.
+    """
+
+    def __init__(
+        self, space: Space, conditions: Mapping[str, Space], generator: str = "generator", faintest: float = 0.003
+    ) -> None:
+        waveform_space(space, LOG_MAGNITUDE)
+        mel = conditions.get("mel")
+        if not isinstance(mel, MelSpace):
+            raise DataError(
+                f"{LOG_MAGNITUDE} measures as the condition 'mel' does, and the data have no audio/mel of that name",
+                remedy="use data of audio/vocoding",
+            )
+        if faintest <= 0:
+            raise ValueError(f"faintest is {faintest}, and must be above 0")
+        self.mel, self.generator, self.faintest = mel, generator, faintest
+        self.trains = (generator,)
+
+    def __call__(self, context: Context) -> Tensor:
+        level_BNT = context.generate(self.generator).extras.get("log_magnitude")
+        if level_BNT is None:
+            raise TrainingError(
+                f"{LOG_MAGNITUDE} needs a generator that says its magnitudes, and '{self.generator}' does not",
+                remedy="use audio/griffin-lim-vocoder, or another term",
+            )
+        real_BL = context.batch.sample[:, 0].float()
+        with torch.no_grad():
+            real_BNT = magnitudes_by_hop(real_BL, self.mel.window, self.mel.hop, self.mel.padding)
+            wanted_BNT = (real_BNT + self.faintest).log()
+        if level_BNT.shape != wanted_BNT.shape:
+            raise TrainingError(
+                f"{LOG_MAGNITUDE} compares magnitudes {tuple(level_BNT.shape)} with real ones "
+                f"{tuple(wanted_BNT.shape)}, which differ in shape",
+                remedy="give (B, frequencies, frames), by the window and hop of the condition 'mel'",
+            )
+        return l1_loss((level_BNT.float().exp() + self.faintest).log(), wanted_BNT)
 
 
 def _pair(context: Context, role: str, term: str) -> tuple[Tensor, Tensor]:

@@ -1,7 +1,7 @@
 """A vocoder that computes at the rate of frames and leaves the rest to an inverse Fourier transform.
 
-The idea is Vocos' (Siuzdak 2023, arXiv:2306.00814): ConvNeXt blocks (Liu et al. 2022, arXiv:2201.03545) over frames,
-and a head that gives each frame's magnitudes and phases.
+The idea is Vocos' (Siuzdak 2023, arXiv:2306.00814): ConvNeXt blocks over frames, and a head that gives
+each frame's magnitudes and phases.
 
 Letters in names of tensors: B rows of the batch, M mel bands, T frames, C channels, N frequencies, W samples of a
 window, L samples.
@@ -14,19 +14,18 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from sparring.errors import DataError
 from sparring.interfaces.data import Condition
 from sparring.interfaces.generator import Generator
 from sparring.interfaces.space import Space
+from sparring_audio.networks.convnext import KERNEL, ConvNextBlock
 from sparring_audio.networks.driven import drive_of, mel_of
+from sparring_audio.networks.linear import QuickLinear
+from sparring_audio.stft import overlapped
 
 NAME = "audio/istft-vocoder"
-KERNEL = 7  # frames
-EXPANSION = 3  # times the width, inside a block
 LOUDEST = 100.0  # of a magnitude, as in Vocos: an exponential must not run away
-SMALLEST_POWER = 1e-8  # of overlapped windows, so that nothing is divided by zero
 
 
 class ISTFTVocoder(Generator):
@@ -67,9 +66,9 @@ class ISTFTVocoder(Generator):
             )
         self.first = nn.Conv1d(self.mels, width, KERNEL, padding=KERNEL // 2)
         self.first_norm = nn.LayerNorm(width)
-        self.blocks = nn.ModuleList(_Block(width, 1 / blocks) for _ in range(blocks))
+        self.blocks = nn.ModuleList(ConvNextBlock(width, 1 / blocks) for _ in range(blocks))
         self.last_norm = nn.LayerNorm(width)
-        self.head = nn.Linear(width, self.window + 2)
+        self.head = QuickLinear(width, self.window + 2)
         self.hann: Tensor
         self.register_buffer("hann", torch.hann_window(self.window), persistent=False)
         self.context = (blocks + 1) * (KERNEL // 2) + math.ceil((self.window - self.hop) / 2 / self.hop)
@@ -83,33 +82,4 @@ class ISTFTVocoder(Generator):
         level_BTN, phase_BTN = self.head(self.last_norm(hidden_BTC)).float().chunk(2, dim=2)
         magnitude_BTN = level_BTN.exp().clamp_max(LOUDEST)
         spectrum_BTN = torch.complex(magnitude_BTN * phase_BTN.cos(), magnitude_BTN * phase_BTN.sin())
-        return self._overlapped(torch.fft.irfft(spectrum_BTN, n=self.window, dim=2))[:, None]
-
-    def _overlapped(self, frames_BTW: Tensor) -> Tensor:
-        """Lay windowed frames over one another, each in the middle of its hop: ``(B, T * hop)``."""
-        count = frames_BTW.shape[1]
-        length = (count - 1) * self.hop + self.window
-
-        def fold(windows_BWT: Tensor) -> Tensor:
-            laid = F.fold(windows_BWT, (1, length), (1, self.window), stride=(1, self.hop))
-            start = (self.window - self.hop) // 2
-            return laid[:, 0, 0, start : start + count * self.hop]
-
-        power_1L = fold(self.hann.square()[None, :, None].expand(1, -1, count))
-        return fold((frames_BTW * self.hann).transpose(1, 2)) / power_1L.clamp_min(SMALLEST_POWER)
-
-
-class _Block(nn.Module):
-    """Mix neighbouring frames in each channel, then channels in each frame, and add a share of that."""
-
-    def __init__(self, width: int, share: float) -> None:
-        super().__init__()
-        self.mix = nn.Conv1d(width, width, KERNEL, padding=KERNEL // 2, groups=width)
-        self.norm = nn.LayerNorm(width)
-        self.expand, self.reduce = nn.Linear(width, EXPANSION * width), nn.Linear(EXPANSION * width, width)
-        self.share = nn.Parameter(torch.full((width,), share))
-
-    def forward(self, hidden_BTC: Tensor) -> Tensor:
-        mixed_BTC = self.norm(self.mix(hidden_BTC.transpose(1, 2)).transpose(1, 2))
-        changed_BTC: Tensor = self.reduce(F.gelu(self.expand(mixed_BTC)))
-        return hidden_BTC + self.share * changed_BTC
+        return overlapped(torch.fft.irfft(spectrum_BTN, n=self.window, dim=2), self.hann, self.hop)[:, None]
