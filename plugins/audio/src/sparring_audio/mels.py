@@ -13,8 +13,8 @@ from PIL import Image
 from torch import Tensor
 
 from sparring.errors import DataError
-from sparring_audio import magnitudes, transforms
-from sparring_audio.magnitudes import Filters
+from sparring_audio import magnitudes, phases, transforms
+from sparring_audio.bands import Filters, mel_bands, unmixed
 from sparring_audio.pictures import grid
 from sparring_audio.sound_space import SoundSpace, refuse
 from sparring_audio.spaces import LogMelSpace
@@ -108,9 +108,10 @@ class MelSpace(SoundSpace):
         mel_BMT = limited_BMT.exp() if self.logarithm == "natural" else 10**limited_BMT
         mel_BMT = torch.where(limited_BMT > self._log(self.smallest) + 1e-6, mel_BMT, 0.0)
         with torch.no_grad(), torch.autocast(samples.device.type, enabled=False):
-            bands_MN = self._bands(samples.device).double()
-            magnitude_BNT = transforms.unmixed(mel_BMT.double(), bands_MN) ** (1 / self.power)
-            return transforms.phased(magnitude_BNT, self.window, self.hop, iterations).float()
+            finest = phases.precise(samples.device)
+            bands_MN = self._bands(samples.device).to(finest)
+            magnitude_BNT = unmixed(mel_BMT.to(finest), bands_MN) ** (1 / self.power)
+            return phases.by_hop(magnitude_BNT, self.window, self.hop, iterations).float()
 
     def from_log_mel(self, samples: Tensor, space: LogMelSpace, where: str = "") -> Tensor:
         """Turn samples of ``audio/log-mel``, such as another run generates, into what drives a vocoder of this space.
@@ -142,9 +143,7 @@ class MelSpace(SoundSpace):
         return {"logarithm": self.logarithm, "smallest": self.smallest}
 
     def _bands(self, device: torch.device) -> Tensor:
-        return magnitudes.mel_bands(
-            self.sample_rate, self.window, self.mels, self.lowest, self.highest, self.filters, device
-        )
+        return mel_bands(self.sample_rate, self.window, self.mels, self.lowest, self.highest, self.filters, device)
 
     def _log(self, magnitude: float) -> float:
         return math.log(magnitude) if self.logarithm == "natural" else math.log10(magnitude)
