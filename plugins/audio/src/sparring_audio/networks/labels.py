@@ -1,6 +1,7 @@
-"""Class labels as conditions: beside a generator's latent, and in a critic's verdict.
+"""Class labels as conditions: beside a generator's latent, in its layers, and in a critic's verdict.
 
-Letters in names of tensors: B rows of the batch, L latent values, E values of a label's embedding, F features.
+Letters in names of tensors: B rows of the batch, L latent values, E values of a label's embedding, C channels, M mel
+bands, T frames, F features.
 """
 
 from __future__ import annotations
@@ -44,6 +45,40 @@ class LabelledLatent(nn.Module):
             return latent
         label_BE = self.embedding(label_of(condition, self.network))
         return torch.cat([latent, label_BE], dim=1)
+
+
+class LabelledNorm(nn.Module):
+    """Normalise maps over the batch; each class label, where the data have one, has its own scale and shift.
+
+    Conditional batch norm (de Vries et al. 2017, "Modulating early visual processing by language", arXiv:1707.00683):
+    what only some words have, such as the burst of a [t], need not be made by every word's channels.
+
+    Args:
+        conditions: The data's: none, or ``label``.
+        channels: Of the maps.
+        network: Whose it is, for messages.
+    """
+
+    def __init__(self, conditions: Mapping[str, Space], channels: int, network: str) -> None:
+        super().__init__()
+        classes = classes_of(conditions, network)
+        self.network = network
+        self.norm = nn.BatchNorm2d(channels, affine=not classes)
+        self.scale = nn.Embedding(classes, channels) if classes else None
+        self.shift = nn.Embedding(classes, channels) if classes else None
+        if self.scale is not None and self.shift is not None:
+            nn.init.ones_(self.scale.weight)
+            nn.init.zeros_(self.shift.weight)
+
+    def forward(self, hidden: Tensor, condition: Condition) -> Tensor:
+        """Map ``(B, C, M, T)`` and, where there are labels, ``label`` ``(B,)`` to maps of the same shape."""
+        normal_BCMT: Tensor = self.norm(hidden)
+        if self.scale is None or self.shift is None:
+            return normal_BCMT
+        label_B = label_of(condition, self.network)
+        scale_BC11, shift_BC11 = (table(label_B)[:, :, None, None] for table in (self.scale, self.shift))
+        scaled_BCMT: Tensor = normal_BCMT * scale_BC11 + shift_BC11
+        return scaled_BCMT
 
 
 class ProjectionHead(nn.Module):

@@ -20,7 +20,7 @@ from sparring.interfaces.data import Condition
 from sparring.interfaces.discriminator import Critique, Discriminator
 from sparring.interfaces.generator import Generator
 from sparring.interfaces.space import Space
-from sparring_audio.networks.labels import LabelledLatent, ProjectionHead
+from sparring_audio.networks.labels import LabelledLatent, LabelledNorm, ProjectionHead
 from sparring_audio.networks.sizes import spectrogram_shape, strides
 
 NAME = "audio/spectrogram"
@@ -29,15 +29,17 @@ DEEPEST = 8  # times `width`: larger spectrograms get more layers, not wider one
 
 
 class SpectrogramGenerator(Generator):
-    """Make spectrograms by transposed convolutions that each double the size, with batch norm and tanh.
+    """Make spectrograms by transposed convolutions that each double the size, with batch norm, and a last convolution.
 
-    A class label, where the data have one, enters as an embedding beside the latent.
+    A class label, where the data have one, enters as an embedding beside the latent, and as the scale and shift of
+    every batch norm. The last convolution is not in the papers: it mends the grid that strides leave, which is heard as
+    noise and blurs what is as short as a [t].
 
     Args:
         space: The spectrograms' space: ``(1, mels, frames)`` in [-1, 1].
         conditions: None, or ``label``.
         latent_dim: Length of the latent vector; SpecGAN has 100.
-        width: Channels of the last hidden layer; each earlier one has twice as many. SpecGAN has 64.
+        width: Channels of the last hidden layers; each earlier one has twice as many. SpecGAN has 64.
         label_dim: Length of a label's embedding.
     """
 
@@ -58,20 +60,21 @@ class SpectrogramGenerator(Generator):
         self.start_shape = (channels[-1], *_reduced(mels, frames, steps))
         # A bias before batch norm would be subtracted again.
         self.project = nn.Linear(self.labelled.width, math.prod(self.start_shape), bias=False)
-        self.first = nn.Sequential(nn.BatchNorm2d(channels[-1]), nn.ReLU())
-        self.blocks = nn.Sequential()
-        for (wide, narrow), step in zip(pairwise(reversed(channels)), reversed(steps[1:]), strict=True):
-            upsample = nn.ConvTranspose2d(wide, narrow, _kernel(step), step, padding=1, bias=False)
-            self.blocks.append(nn.Sequential(upsample, nn.BatchNorm2d(narrow), nn.ReLU()))
-        self.to_spectrogram = nn.Sequential(
-            nn.ConvTranspose2d(width, 1, _kernel(steps[0]), steps[0], padding=1), nn.Tanh()
-        )
+        self.norms = nn.ModuleList([LabelledNorm(conditions, channels[-1], NAME)])
+        self.enlarge = nn.ModuleList()
+        for (wide, narrow), step in zip(pairwise([*channels[::-1], width]), reversed(steps), strict=True):
+            self.enlarge.append(nn.ConvTranspose2d(wide, narrow, _kernel(step), step, padding=1, bias=False))
+            self.norms.append(LabelledNorm(conditions, narrow, NAME))
+        self.to_spectrogram = nn.Conv2d(width, 1, kernel_size=3, padding=1)
 
     def forward(self, latent: Tensor | None, condition: Condition) -> Tensor:
         """Make ``(B, 1, M, T)`` in [-1, 1] from ``(B, latent_dim)`` and, where there are labels, ``label`` ``(B,)``."""
         latent_BL = self.labelled(latent, condition)
-        hidden_BCMT = self.first(self.project(latent_BL).unflatten(1, self.start_shape))
-        spectrogram_B1MT: Tensor = self.to_spectrogram(self.blocks(hidden_BCMT))
+        hidden_BCMT = self.project(latent_BL).unflatten(1, self.start_shape)
+        hidden_BCMT = self.norms[0](hidden_BCMT, condition).relu()
+        for enlarge, norm in zip(self.enlarge, self.norms[1:], strict=True):
+            hidden_BCMT = norm(enlarge(hidden_BCMT), condition).relu()
+        spectrogram_B1MT: Tensor = self.to_spectrogram(hidden_BCMT).tanh()
         return spectrogram_B1MT
 
 
