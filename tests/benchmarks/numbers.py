@@ -1,4 +1,4 @@
-"""Is the word asked for the word that is heard? Figures of a run of audio/spectrogram-numbers, real clips beside them.
+"""Is the word asked for the word that is heard? Figures of a run of audio/conditional-numbers, real clips beside them.
 
 Four recognisers, none of which training has seen: the plugin's classifier; the nearest of the ten recordings by
 dynamic time warping over MFCCs; pocketsphinx with a grammar of ten words; and Whisper (tiny.en), which knows all of
@@ -48,7 +48,7 @@ SAME_SOUND = {"won": 1, "to": 2, "too": 2, "for": 4, "ate": 8}
 def main() -> None:
     """Generate, listen, and print a table in Markdown."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks numbers", description=__doc__)
-    parser.add_argument("--run", type=Path, required=True, help="the folder of a run of audio/spectrogram-numbers")
+    parser.add_argument("--run", type=Path, required=True, help="the folder of a run of audio/conditional-numbers")
     parser.add_argument("--count", type=int, default=50, help="clips of each word")
     parser.add_argument("--seed", type=int, default=1, help="of the latents; the run's own samples have 0")
     parser.add_argument("--threads", type=int, default=1, help="for Whisper")
