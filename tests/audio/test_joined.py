@@ -64,3 +64,8 @@ def test_too_many_samples_stay_where_they_are(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(joined, "PLACE_LIMIT", 10)
     assert ramps([100]).place(torch.device("cpu"))
     assert not ramps([100]).place(torch.device("meta"))
+
+
+def test_floats_are_refused_which_would_be_silent() -> None:
+    with pytest.raises(TypeError, match="quantised"):
+        Joined([torch.zeros(3)])

@@ -31,6 +31,8 @@ class Joined:
     """
 
     def __init__(self, waveforms: Sequence[Tensor]) -> None:
+        if any(one.dtype != torch.int16 for one in waveforms):
+            raise TypeError("waveforms must be of 16 bits: give them through `quantised`")
         self.extent = torch.tensor([len(one) for one in waveforms])
         self._start = self.extent.cumsum(0) - self.extent
         self._samples = torch.cat([*waveforms])

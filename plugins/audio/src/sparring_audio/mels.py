@@ -111,7 +111,7 @@ class MelSpace(SoundSpace):
             finest = phases.precise(samples.device)
             bands_MN = self._bands(samples.device).to(finest)
             magnitude_BNT = unmixed(mel_BMT.to(finest), bands_MN) ** (1 / self.power)
-            return phases.by_hop(magnitude_BNT, self.window, self.hop, iterations).float()
+            return phases.phased(magnitude_BNT, self.window, self.hop, iterations).float()
 
     def from_log_mel(self, samples: Tensor, space: LogMelSpace, where: str = "") -> Tensor:
         """Turn samples of ``audio/log-mel``, such as another run generates, into what drives a vocoder of this space.

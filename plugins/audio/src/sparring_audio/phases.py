@@ -42,7 +42,7 @@ def griffin_lim(window: int, hop: int, iterations: int, device: torch.device, mo
     return module.to(device, precise(device))
 
 
-def by_hop(magnitude: Tensor, window: int, hop: int, iterations: int) -> Tensor:
+def phased(magnitude: Tensor, window: int, hop: int, iterations: int) -> Tensor:
     """Find a waveform whose frame i lies around the samples of the i-th hop, by ``griffin_lim``.
 
     Args:
@@ -52,11 +52,12 @@ def by_hop(magnitude: Tensor, window: int, hop: int, iterations: int) -> Tensor:
         iterations: Of the algorithm.
 
     Returns:
-        ``(B, T * hop)``.
+        ``(B, T * hop)``, of the type ``precise``.
     """
     # The algorithm lays its first frame on the first sample, and cannot work on clips shorter than half of a window.
     # With further frames at either end there are enough, and the given ones lie in the middles of their hops.
     further = math.ceil(window / 2 / hop)
     find = griffin_lim(window, hop, iterations, magnitude.device)
-    waveform_BL: Tensor = find(nn.functional.pad(magnitude, (further, further), mode="replicate"))
+    values_BNT = magnitude.to(precise(magnitude.device))
+    waveform_BL: Tensor = find(nn.functional.pad(values_BNT, (further, further), mode="replicate"))
     return waveform_BL[:, further * hop - hop // 2 :][:, : magnitude.shape[2] * hop]
