@@ -16,6 +16,7 @@ from sparring.interfaces.space import Space
 from sparring.plugins.options import options_model
 from sparring.spaces.array import ArraySpace
 from sparring.spaces.label import LabelSpace
+from sparring_audio.networks.labels import LabelledNorm
 from sparring_audio.networks.sizes import halvings, nearest_sizes, strides
 from sparring_audio.networks.spectrogram import SpectrogramDiscriminator, SpectrogramGenerator, channels_at
 from tests.audio.files import small_space
@@ -64,9 +65,9 @@ def test_specgan_s_figure() -> None:
     generator = SpectrogramGenerator(spectrograms(128, 128), {}, latent_dim=100, width=64)
     assert generator.start_shape == (512, 4, 4)
     assert strides(128, 128, "test") == [(2, 2)] * 5
-    maps = [512, 512, 256, 128, 64, 1]
-    kernels = sum(16 * wide * narrow for wide, narrow in pairwise(maps))
-    assert count(generator) == 100 * 512 * 16 + kernels + 2 * sum(maps[:-1]) + 1
+    maps = [512, 512, 256, 128, 64, 64]  # and a 3×3 convolution, which SpecGAN does not have
+    kernels = sum(16 * wide * narrow for wide, narrow in pairwise(maps)) + 9 * 64
+    assert count(generator) == 100 * 512 * 16 + kernels + 2 * sum(maps) + 1
     assert [channels_at(64, depth) for depth in range(5)] == [64, 128, 256, 512, 512]
 
 
@@ -155,3 +156,20 @@ def test_the_options_of_a_recipe() -> None:
     assert set(generator.model_fields) == {"space", "latent_dim", "width", "label_dim"}
     discriminator = options_model(SpectrogramDiscriminator, "discriminator")
     assert set(discriminator.model_fields) == {"space", "width"}
+
+
+def test_every_label_has_its_own_scale_and_shift() -> None:
+    torch.manual_seed(0)
+    norm = LabelledNorm(LABELS, 2, "test")
+    hidden = torch.randn(6, 2, 3, 4)
+    label = torch.tensor([0, 1, 2, 0, 1, 2])
+    plain = LabelledNorm({}, 2, "test")
+    assert torch.allclose(norm(hidden, {"label": label}), plain(hidden, {}))  # at the start they do nothing
+    assert norm.scale is not None
+    assert norm.shift is not None
+    with torch.no_grad():
+        norm.scale.weight[1], norm.shift.weight[1] = 2.0, 3.0
+    found = norm(hidden, {"label": label})
+    ours = label == 1
+    torch.testing.assert_close(found[ours], 2 * plain(hidden, {})[ours] + 3)
+    torch.testing.assert_close(found[~ours], plain(hidden, {})[~ours])

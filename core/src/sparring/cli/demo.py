@@ -13,7 +13,7 @@ from sparring.errors import SparringError
 
 RECIPES = {
     "digits": "image/dcgan-digits",
-    "numbers": "audio/spectrogram-numbers",
+    "numbers": "audio/conditional-numbers",
     "sentences": "text/gumbel-sentences",
 }
 """What the demo trains, by the folder that each run gets."""

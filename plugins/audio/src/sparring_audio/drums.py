@@ -78,13 +78,13 @@ class DrumHits(Clips):
         root = _folder(path)
         files = [file for file in find_sounds(root) if kind_of(file.stem) is not None]
         titles = [str(file.relative_to(root)) for file in files]
-        found = collect(files, read_sound, titles, wanted, Preparation())
+        found = collect(files, read_sound, titles, wanted, Preparation(peak=PEAK))
         kinds = list(KINDS)
         label = torch.tensor([kinds.index(kind_of(files[owner].stem) or "") for owner in found.owners]).long()
         _check_counts(label, root)
         super().__init__(
             wanted,
-            [sound * (PEAK / sound.abs().amax().clamp_min(1e-6)) for sound in found.sounds],
+            found.sounds,
             label=(LabelSpace(kinds), label) if labels else None,
             held_out=_hold_out(label, held_out, seed),
         )

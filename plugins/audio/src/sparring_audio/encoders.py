@@ -16,7 +16,8 @@ from sparring.interfaces.data import Data
 from sparring.interfaces.metric import Encoder
 from sparring.metrics.classifier import batches, held_out_accuracy, learn, remembered, set_apart
 from sparring_audio.listening import Listener
-from sparring_audio.networks.sizes import classes_of, spectrogram_shape
+from sparring_audio.networks.labels import classes_of
+from sparring_audio.networks.sizes import spectrogram_shape
 
 DROPOUT = 0.3
 FEATURES = 64  # length of the feature vector: few enough for the covariance of a few hundred held-out sounds

@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from sparring_audio import spectra
+from sparring_audio.phases import precise
 from sparring_audio.pictures import grid
 from sparring_audio.sound_space import CHUNK, SoundSpace, refuse
 
@@ -86,7 +87,7 @@ class InstantaneousFrequencySpace(SoundSpace):
         return torch.stack([scaled_BNT.clamp(-1, 1), differences(angle_BNT) / math.pi], dim=1)
 
     def _synthesise(self, samples: Tensor) -> Tensor:
-        values = samples.to(spectra.precise(samples.device))
+        values = samples.to(precise(samples.device))
         level_BNT, frequency_BNT = values[:, 0], values[:, 1].nan_to_num()
         magnitude_BNT = 10 ** (self.decibels(level_BNT) / 20)
         magnitude_BNT = torch.where(level_BNT > -1, magnitude_BNT, 0.0)

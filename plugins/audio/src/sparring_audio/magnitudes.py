@@ -1,13 +1,10 @@
-"""Magnitudes of short-time spectra and of mel bands, as vocoders and their losses use them: differentiable, anywhere.
+"""Magnitudes of short-time spectra, as vocoders and their losses use them: differentiable, anywhere.
 
-Letters in names of tensors: B rows of the batch, L samples of a waveform, N frequencies of a spectrum, M mel bands,
-T frames.
+Letters in names of tensors: B rows of the batch, L samples of a waveform, N frequencies of a spectrum, T frames.
 """
 
 from __future__ import annotations
 
-import warnings
-from functools import cache
 from typing import Literal
 
 import torch
@@ -15,11 +12,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sparring_audio.stft import hann
-from sparring_audio.transforms import torchaudio
 
 ROUNDING = 1e-9  # added to a power before its root, whose slope at 0 would be infinite; as in HiFi-GAN's code
-
-Filters = Literal["slaney", "htk"]
 
 
 def magnitudes(waveform: Tensor, window: int, hop: int, size: int | None = None) -> Tensor:
@@ -59,24 +53,6 @@ def magnitudes_by_hop(
     return _transform(padded_BL, window, hop, window)
 
 
-def mel_bands(
-    sample_rate: int, window: int, mels: int, lowest: float, highest: float, filters: Filters, device: torch.device
-) -> Tensor:
-    """Return the weight of each frequency in each mel band, ``(M, N)``, on a device; made once.
-
-    Args:
-        sample_rate: In Hz.
-        window: Size of the Fourier transform.
-        mels: Number of bands.
-        lowest: Lower edge of the first band, in Hz.
-        highest: Upper edge of the last band, in Hz.
-        filters: ``slaney``, Slaney's scale with triangles of area 1, as in librosa and HiFi-GAN; ``htk``,
-            O'Shaughnessy's scale with triangles of height 1, as in torchaudio and Vocos.
-        device: Where.
-    """
-    return _mel_bands(sample_rate, window, mels, float(lowest), float(highest), filters, device)
-
-
 def mirrored(waveform: Tensor, before: int, after: int) -> Tensor:
     """Mirror ``(…, L)`` at both ends, without its edges, as far as it reaches; beyond lies silence.
 
@@ -96,21 +72,3 @@ def _transform(waveform: Tensor, window: int, hop: int, size: int) -> Tensor:
             waveform.float(), size, hop, window, hann(window, waveform.device), center=False, return_complex=True
         )
         return (spectrum_BNT.real.square() + spectrum_BNT.imag.square() + ROUNDING).sqrt()
-
-
-@cache
-def _mel_bands(
-    sample_rate: int, window: int, mels: int, lowest: float, highest: float, filters: Filters, device: torch.device
-) -> Tensor:
-    with torch.inference_mode(False), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torchaudio warns of empty bands; the space counts them
-        weights_NM: Tensor = torchaudio.functional.melscale_fbanks(
-            n_freqs=window // 2 + 1,
-            f_min=lowest,
-            f_max=highest,
-            n_mels=mels,
-            sample_rate=sample_rate,
-            norm="slaney" if filters == "slaney" else None,
-            mel_scale=filters,
-        )
-        return weights_NM.T.contiguous().to(device)

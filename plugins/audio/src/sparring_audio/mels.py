@@ -13,8 +13,8 @@ from PIL import Image
 from torch import Tensor
 
 from sparring.errors import DataError
-from sparring_audio import magnitudes, transforms
-from sparring_audio.magnitudes import Filters
+from sparring_audio import magnitudes, phases, transforms
+from sparring_audio.bands import Filters, mel_bands, unmixed
 from sparring_audio.pictures import grid
 from sparring_audio.sound_space import SoundSpace, refuse
 from sparring_audio.spaces import LogMelSpace
@@ -113,9 +113,10 @@ class MelSpace(SoundSpace):
         mel_BMT = limited_BMT.exp() if self.logarithm == "natural" else 10**limited_BMT
         mel_BMT = torch.where(limited_BMT > self._log(self.smallest) + 1e-6, mel_BMT, 0.0)
         with torch.no_grad(), torch.autocast(samples.device.type, enabled=False):
-            bands_MN = self.bands(samples.device).double()
-            magnitude_BNT = transforms.unmixed(mel_BMT.double(), bands_MN) ** (1 / self.power)
-            return transforms.phased(magnitude_BNT, self.window, self.hop, iterations).float()
+            finest = phases.precise(samples.device)
+            bands_MN = self.bands(samples.device).to(finest)
+            magnitude_BNT = unmixed(mel_BMT.to(finest), bands_MN) ** (1 / self.power)
+            return phases.phased(magnitude_BNT, self.window, self.hop, iterations).float()
 
     def from_log_mel(self, samples: Tensor, space: LogMelSpace, where: str = "") -> Tensor:
         """Turn samples of ``audio/log-mel``, such as another run generates, into what drives a vocoder of this space.
@@ -144,9 +145,7 @@ class MelSpace(SoundSpace):
 
     def bands(self, device: torch.device) -> Tensor:
         """Return the weight of each frequency in each band, ``(mels, N)``, on a device."""
-        return magnitudes.mel_bands(
-            self.sample_rate, self.window, self.mels, self.lowest, self.highest, self.filters, device
-        )
+        return mel_bands(self.sample_rate, self.window, self.mels, self.lowest, self.highest, self.filters, device)
 
     def _own_scale(self) -> dict[str, Any]:
         """Return the options that a conversion can choose."""

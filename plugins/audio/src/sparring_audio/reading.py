@@ -11,13 +11,15 @@ import torch
 from torch import Tensor
 
 from sparring.errors import DataError
+from sparring_audio.joined import quantised
 from sparring_audio.sound_space import SoundSpace
-from sparring_audio.sounds import Sound, trim
+from sparring_audio.sounds import Sound, sounding
 from sparring_audio.transforms import resample
 
 READERS = 8  # threads; libsndfile decodes without holding Python's lock
 LEAD = 30.0  # seconds before a clip in which its first sound is looked for, where only a file's beginning is used
 MOST_NOTES = 20
+SMALLEST = 1e-6  # of a peak: a beginning that is all but silent is not magnified without end
 Item = TypeVar("Item")
 
 
@@ -28,24 +30,42 @@ class Preparation(NamedTuple):
         resample: Whether another sample rate than the space's is changed, or refused.
         trim: Whether silence at both ends is cut away.
         whole: Whether all of a long sound is kept, or only a clip of its beginning.
+        peak: The largest absolute value that it is brought to, in (0, 1]; None leaves loudness as it is.
     """
 
     resample: bool = True
     trim: bool = True
     whole: bool = False
+    peak: float | None = None
+
+
+class Prepared(NamedTuple):
+    """A sound that was read.
+
+    Attributes:
+        waveform: ``(L,)`` at the space's sample rate, in 16 bits.
+        cut: Seconds of silence that were cut from its beginning.
+        shortened: Whether it has lost its end.
+    """
+
+    waveform: Tensor
+    cut: float
+    shortened: bool
 
 
 class Collected(NamedTuple):
     """What was read.
 
     Attributes:
-        sounds: Waveforms ``(L,)`` at the space's sample rate.
+        sounds: Waveforms ``(L,)`` at the space's sample rate, in 16 bits.
+        cuts: Seconds of silence that were cut from the beginning of each.
         owners: The index of the item that each comes from.
         unusable: The index of each item that cannot be used, with the reason.
         shortened: How many have lost their end.
     """
 
     sounds: list[Tensor]
+    cuts: list[float]
     owners: list[int]
     unusable: list[tuple[int, str]]
     shortened: int
@@ -104,6 +124,7 @@ def collect(
         DataError: A sample rate differs, and is not to be resampled.
     """
     sounds: list[Tensor] = []
+    cuts: list[float] = []
     owners: list[int] = []
     unusable: list[tuple[int, str]] = []
     shortened = 0
@@ -111,10 +132,11 @@ def collect(
         if isinstance(result, DataError):
             unusable.append((index, result.what))
             continue
-        sounds.append(result[0])
+        sounds.append(result.waveform)
+        cuts.append(result.cut)
         owners.append(index)
-        shortened += result[1]
-    return Collected(sounds, owners, unusable, shortened)
+        shortened += result.shortened
+    return Collected(sounds, cuts, owners, unusable, shortened)
 
 
 def _prepared(
@@ -123,10 +145,10 @@ def _prepared(
     titles: Sequence[str],
     space: SoundSpace,
     preparation: Preparation,
-) -> Iterator[tuple[Tensor, bool] | DataError]:
+) -> Iterator[Prepared | DataError]:
     most = None if preparation.whole else LEAD + 2 * space.seconds
 
-    def prepare(index: int) -> tuple[Tensor, bool] | DataError:
+    def prepare(index: int) -> Prepared | DataError:
         try:
             return _prepare(load(items[index], most), titles[index], space, preparation)
         except Mismatch:
@@ -140,8 +162,7 @@ def _prepared(
             yield from pool.map(prepare, range(start, min(start + 1024, len(items))))
 
 
-def _prepare(sound: Sound, title: str, space: SoundSpace, preparation: Preparation) -> tuple[Tensor, bool]:
-    """Return a sound ``(L,)`` at the space's sample rate, and whether its end was lost."""
+def _prepare(sound: Sound, title: str, space: SoundSpace, preparation: Preparation) -> Prepared:
     if not preparation.resample:
         try:
             space.refuse_rate(sound.sample_rate, title)
@@ -149,8 +170,11 @@ def _prepare(sound: Sound, title: str, space: SoundSpace, preparation: Preparati
             raise Mismatch(error.what, where=error.where, remedy=error.remedy) from error
     waveform = resample(torch.from_numpy(sound.waveform), sound.sample_rate, space.sample_rate)
     # Silence is refused in any case: a generator would learn to be silent.
-    heard = trim(waveform, space.sample_rate, where=title)
-    waveform = heard if preparation.trim else waveform
-    if preparation.whole:
-        return waveform, False
-    return waveform[: space.length].clone(), len(waveform) > space.length
+    start, stop = sounding(waveform, space.sample_rate, title)
+    if not preparation.trim:
+        start, stop = 0, len(waveform)
+    end = stop if preparation.whole else min(stop, start + space.length)
+    kept = waveform[start:end]
+    if preparation.peak is not None:
+        kept = kept * (preparation.peak / kept.abs().amax().clamp_min(SMALLEST))
+    return Prepared(quantised(kept), start / space.sample_rate, end < stop)

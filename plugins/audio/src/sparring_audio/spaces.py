@@ -14,8 +14,6 @@ from sparring_audio.pictures import grid
 from sparring_audio.sound_space import CHUNK, SoundSpace, refuse
 from sparring_audio.transforms import MelSettings
 
-MOMENTUM = 0.99  # of Griffin-Lim, as in the paper
-
 
 class LogMelSpace(SoundSpace):
     """Log-mel spectrograms ``(1, mels, frames)`` in [-1, 1], the lowest band and the first frame first.
@@ -86,7 +84,7 @@ class LogMelSpace(SoundSpace):
 
     def synthesise(self, samples: Tensor) -> Tensor:
         """Turn ``(B, 1, mels, frames)`` into waveforms ``(B, length)``, on their device."""
-        synthesis = transforms.synthesis(self.settings, self.iterations, MOMENTUM, samples.device)
+        synthesis = transforms.synthesis(self.settings, self.iterations, samples.device)
         with torch.no_grad(), torch.autocast(samples.device.type, enabled=False):
             power = 10 ** (self.decibels(samples)[:, 0] / 10)
             # What lies at the floor is silence, not a murmur at the floor's level.

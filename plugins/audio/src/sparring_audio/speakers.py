@@ -21,7 +21,8 @@ from sparring.interfaces.data import Source
 from sparring.interfaces.metric import Encoder
 from sparring.interfaces.space import Space
 from sparring_audio.metrics.pairs import audible
-from sparring_audio.transforms import resample, torchaudio
+from sparring_audio.torchaudio_loader import torchaudio
+from sparring_audio.transforms import resample
 
 NAME = "audio/speaker"
 PACKAGE, FILE = "resemblyzer", "pretrained.pt"

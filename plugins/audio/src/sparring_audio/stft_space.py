@@ -10,6 +10,7 @@ from torch import Tensor
 
 from sparring.errors import DataError
 from sparring_audio import spectra
+from sparring_audio.phases import griffin_lim, precise
 from sparring_audio.pictures import grid
 from sparring_audio.sound_space import CHUNK, SoundSpace, refuse
 
@@ -88,11 +89,11 @@ class LogStftSpace(SoundSpace):
 
     def synthesise(self, samples: Tensor) -> Tensor:
         """Turn ``(B, 1, window / 2, frames)`` into waveforms ``(B, length)``, on their device."""
-        find = spectra.griffin_lim(self.window, self.hop, self.iterations, samples.device)
+        find = griffin_lim(self.window, self.hop, self.iterations, samples.device)
         waveforms = [samples.new_zeros(0, self.length, dtype=torch.float32)]
         with torch.no_grad(), torch.autocast(samples.device.type, enabled=False):
             for part in torch.split(samples, CHUNK):
-                magnitude_BNT = 10 ** (self.decibels(part)[:, 0].to(spectra.precise(samples.device)) / 20)
+                magnitude_BNT = 10 ** (self.decibels(part)[:, 0].to(precise(samples.device)) / 20)
                 padded_BNT = torch.nn.functional.pad(magnitude_BNT, (0, 0, 0, 1))
                 waveforms.append(find(padded_BNT * spectra.full_scale(self.window)).float())
         return torch.cat(waveforms)

@@ -1,4 +1,4 @@
-"""Sound to mel spectrograms and back, on the device where the tensors are: the one place that imports torchaudio.
+"""Sound to mel spectrograms and back, on the device where the tensors are; and from one sample rate to another.
 
 Letters in names of tensors: B rows of the batch, L samples of a waveform, N frequencies of a spectrum, M mel bands,
 T frames.
@@ -6,60 +6,20 @@ T frames.
 
 from __future__ import annotations
 
-import importlib.util
 import math
-import sys
-import warnings
 from functools import cache
-from pathlib import Path
-from types import ModuleType
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from sparring_audio.bands import mel_bands, unmixed
+from sparring_audio.phases import griffin_lim, precise
+from sparring_audio.torchaudio_loader import torchaudio
+
 HANN_SPREAD = 1.5  # times the power of the peak: 1 + 2 · (1/2)², from the peak and its two neighbours
-UNMIXING_STEPS = 16  # further steps lower the error of speech by less than a tenth of a decibel
 MOST_PHASES = 1000  # of a polyphase filter: beyond, torchaudio's table of them no longer fits in memory
-SMALLEST = 1e-10  # of a power, so that nothing is divided by zero
-
-
-def import_torchaudio() -> ModuleType:
-    """Return torchaudio, without its compiled part where that cannot be loaded.
-
-    The published wheels link CUDA's libraries, and ``import torchaudio`` raises OSError beside a torch that is built
-    for processors alone. Spectrograms, Griffin-Lim and resampling are written in Python on torch's own operations,
-    and need nothing of it. torchaudio itself goes on without its compiled part where the files are missing, so the
-    function that looks for them is made to find none.
-    """
-    try:
-        import torchaudio
-    except (OSError, ImportError, RuntimeError):  # the last: built for another version of CUDA than torch
-        for name in [name for name in sys.modules if name.partition(".")[0] == "torchaudio"]:
-            del sys.modules[name]
-        _find_no_extension()
-        import torchaudio
-    module: ModuleType = torchaudio
-    return module
-
-
-def _find_no_extension() -> None:
-    """Load torchaudio's module that looks for the extension ahead of torchaudio, and replace its search."""
-    name = "torchaudio._extension.utils"
-    package = importlib.util.find_spec("torchaudio")
-    if package is None or not package.submodule_search_locations:
-        raise ImportError("torchaudio is not installed")
-    file = Path(package.submodule_search_locations[0]) / "_extension" / "utils.py"
-    spec = importlib.util.spec_from_file_location(name, file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    module._load_lib = lambda lib: False  # type: ignore[attr-defined]
-
-
-torchaudio = import_torchaudio()
+SMALLEST = 1e-10  # of a power, so that it has a logarithm
 
 
 class MelSettings(NamedTuple):
@@ -115,80 +75,30 @@ class MelSynthesis(nn.Module):
     """Find a waveform with a given power in mel bands.
 
     The spectrum is the nearest one without negative powers (Lee and Seung 2001, "Algorithms for Non-negative Matrix
-    Factorization", with the bands held fixed); the phases come from the fast Griffin-Lim algorithm (Perraudin,
-    Balazs and Søndergaard 2013, "A Fast Griffin-Lim Algorithm").
+    Factorization", with the bands held fixed); the phases come from the fast Griffin-Lim algorithm.
 
     Args:
         settings: Of the spectrogram.
         iterations: Of Griffin-Lim.
-        momentum: Of Griffin-Lim, in [0, 1); the paper's fast version has 0.99, and 0 is the first version of 1984.
+        device: Where.
     """
 
-    def __init__(self, settings: MelSettings, iterations: int = 32, momentum: float = 0.99) -> None:
+    def __init__(self, settings: MelSettings, iterations: int, device: torch.device) -> None:
         super().__init__()
         self.bands_MN: Tensor
-        self.register_buffer("bands_MN", _bands(settings).T.contiguous())
+        self.register_buffer("bands_MN", _bands(settings, device).to(precise(device)))
         self.full_scale = full_scale(settings)
-        # Phases start at zero, not at random, so that a spectrogram always makes the same sound.
-        self.griffin_lim = torchaudio.transforms.GriffinLim(
-            n_fft=settings.window,
-            hop_length=settings.hop,
-            n_iter=iterations,
-            power=2.0,
-            momentum=momentum,
-            rand_init=False,
-        )
+        self.griffin_lim = griffin_lim(settings.window, settings.hop, iterations, device)
 
     def forward(self, power: Tensor) -> Tensor:
         """Map powers ``(B, M, T)`` to waveforms ``(B, (T - 1) * hop)`` of float32."""
         spectrum_BNT = self.unmix(power.to(self.bands_MN.dtype)) * self.full_scale
-        waveform_BL: Tensor = self.griffin_lim(spectrum_BNT)
+        waveform_BL: Tensor = self.griffin_lim(spectrum_BNT.sqrt())
         return waveform_BL.float()
 
     def unmix(self, power: Tensor) -> Tensor:
         """Map powers in bands ``(B, M, T)`` to powers of frequencies ``(B, N, T)``; none is negative."""
         return unmixed(power, self.bands_MN)
-
-
-def unmixed(mixed: Tensor, bands: Tensor) -> Tensor:
-    """Find what was mixed into bands, none of it negative (Lee and Seung 2001, with the bands held fixed).
-
-    Args:
-        mixed: Powers or magnitudes in bands, ``(B, M, T)``.
-        bands: The weight of each frequency in each band, ``(M, N)``.
-
-    Returns:
-        ``(B, N, T)``.
-    """
-    wanted_BNT = bands.T @ mixed
-    spectrum_BNT = wanted_BNT / bands.sum(0)[:, None].clamp_min(SMALLEST)
-    for _ in range(UNMIXING_STEPS):
-        found_BNT = bands.T @ (bands @ spectrum_BNT)
-        spectrum_BNT = spectrum_BNT * wanted_BNT / found_BNT.clamp_min(SMALLEST**2)
-    return spectrum_BNT
-
-
-def phased(magnitude: Tensor, window: int, hop: int, iterations: int, momentum: float = 0.99) -> Tensor:
-    """Find a waveform with given magnitudes by the fast Griffin-Lim algorithm (Perraudin et al. 2013).
-
-    Args:
-        magnitude: ``(B, N, T)``, frame i around the samples of the i-th hop.
-        window: Length of the Hann window and of the Fourier transform, in samples.
-        hop: Samples from one frame to the next.
-        iterations: Of the algorithm.
-        momentum: Of the algorithm; 0 is the first version of 1984.
-
-    Returns:
-        ``(B, T * hop)``.
-    """
-    griffin_lim = torchaudio.transforms.GriffinLim(
-        n_fft=window, hop_length=hop, n_iter=iterations, power=1.0, momentum=momentum, rand_init=False
-    ).to(magnitude)
-    # It lays its first frame on the first sample, and cannot work on clips shorter than half of a window. With further
-    # frames at either end there are enough, and the given ones lie in the middles of their hops.
-    further = math.ceil(window / 2 / hop)
-    waveform_BL: Tensor = griffin_lim(torch.nn.functional.pad(magnitude, (further, further), mode="replicate"))
-    return waveform_BL[:, further * hop - hop // 2 :][:, : magnitude.shape[2] * hop]
 
 
 def full_scale(settings: MelSettings) -> float:
@@ -201,7 +111,7 @@ def full_scale(settings: MelSettings) -> float:
 
 def empty_bands(settings: MelSettings) -> int:
     """Return how many mel bands hold no frequency of the Fourier transform, as narrow ones at the low end do."""
-    return int((_bands(settings).sum(0) == 0).sum())
+    return int((_bands(settings, torch.device("cpu")).sum(1) == 0).sum())
 
 
 @cache
@@ -211,15 +121,9 @@ def analysis(settings: MelSettings, device: torch.device) -> MelAnalysis:
 
 
 @cache
-def synthesis(settings: MelSettings, iterations: int, momentum: float, device: torch.device) -> MelSynthesis:
-    """Return the synthesis on a device; made once, since its bands are computed.
-
-    Griffin-Lim magnifies rounding errors from step to step. In float64 they stay inaudible, so that a sound does not
-    depend on the sounds beside it; Apple's accelerator has no float64.
-    """
-    return MelSynthesis(settings, iterations, momentum).to(
-        device, torch.float32 if device.type == "mps" else torch.float64
-    )
+def synthesis(settings: MelSettings, iterations: int, device: torch.device) -> MelSynthesis:
+    """Return the synthesis on a device; made once, since its bands are computed."""
+    return MelSynthesis(settings, iterations, device)
 
 
 def resample(waveform: Tensor, rate: int, wanted: int) -> Tensor:
@@ -235,15 +139,7 @@ def resample(waveform: Tensor, rate: int, wanted: int) -> Tensor:
     return torch.from_numpy(values).to(waveform)
 
 
-def _bands(settings: MelSettings) -> Tensor:
-    """Return the weight of each frequency in each band, ``(N, M)``."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torchaudio warns of empty bands; here they are counted
-        weights_NM: Tensor = torchaudio.functional.melscale_fbanks(
-            n_freqs=settings.window // 2 + 1,
-            f_min=settings.lowest,
-            f_max=settings.highest,
-            n_mels=settings.mels,
-            sample_rate=settings.sample_rate,
-        )
-    return weights_NM
+def _bands(settings: MelSettings, device: torch.device) -> Tensor:
+    """Return the weight of each frequency in each band, ``(M, N)``."""
+    rate, window, _, mels, lowest, highest = settings
+    return mel_bands(rate, window, mels, lowest, highest, "htk", device)

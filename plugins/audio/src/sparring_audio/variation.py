@@ -13,9 +13,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sparring_audio.sounds import decibels
-from sparring_audio.transforms import torchaudio
+from sparring_audio.stft import Resolution, hann, spectrum
+from sparring_audio.stft import waveform as inverse
+from sparring_audio.torchaudio_loader import torchaudio
 
-WINDOW, HOP = 256, 64  # samples, of the phase vocoder: a window holds a few periods of a voice at 8 kHz
+RESOLUTION = Resolution(256, 64, 256)  # samples, of the phase vocoder: a window holds a few periods of a voice at 8 kHz
 RATES = 17  # different tempi: a difference of a hundredth from one to the next cannot be heard
 FINER = 4  # times the sample rate: between samples so close, a straight line is as good as the wave itself
 LOUDNESS = -20.0  # dBFS on average, before it is varied
@@ -77,13 +79,10 @@ def vary(
 
 def _stretch(waveform: Tensor, rate: float) -> Tensor:
     """Change the tempo by a factor: ``(L,)`` -> ``(L / rate,)``."""
-    window = torch.hann_window(WINDOW)
-    spectrum_NT = torch.stft(
-        waveform, WINDOW, HOP, window=window, center=True, pad_mode="constant", return_complex=True
-    )
-    advance_N1 = torch.linspace(0, math.pi * HOP, WINDOW // 2 + 1)[:, None]
-    stretched_NT = torchaudio.functional.phase_vocoder(spectrum_NT, rate, advance_N1)
-    return torch.istft(stretched_NT, WINDOW, HOP, window=window, length=round(len(waveform) / rate))
+    window = hann(RESOLUTION.window, waveform.device)
+    advance_N1 = torch.linspace(0, math.pi * RESOLUTION.hop, RESOLUTION.window // 2 + 1)[:, None]
+    stretched_BNT = torchaudio.functional.phase_vocoder(spectrum(waveform[None], RESOLUTION, window), rate, advance_N1)
+    return inverse(stretched_BNT, RESOLUTION, window, round(len(waveform) / rate))[0]
 
 
 def _play(waveform: Tensor, sample_rate: int, speed_B: Tensor, place_B: Tensor, length: int) -> Tensor:

@@ -16,7 +16,8 @@ from sparring.errors import DataError, TrainingError
 from sparring.interfaces.context import Context
 from sparring.interfaces.objective import Term
 from sparring.interfaces.space import Space
-from sparring_audio.magnitudes import Filters, magnitudes, magnitudes_by_hop, mel_bands
+from sparring_audio.bands import Filters, mel_bands
+from sparring_audio.magnitudes import magnitudes, magnitudes_by_hop
 from sparring_audio.mels import MelSpace
 from sparring_audio.stft import multi_resolution_distance
 from sparring_audio.waveform import waveform_space

@@ -23,12 +23,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sparring.errors import DataError, TrainingError
+from sparring.errors import DataError
 from sparring.interfaces.data import Condition
 from sparring.interfaces.discriminator import Critique, Discriminator
 from sparring.interfaces.generator import Generator
 from sparring.interfaces.space import Space
-from sparring_audio.networks.sizes import classes_of, label_of, strides
+from sparring_audio.networks.labels import LabelledLatent
+from sparring_audio.networks.sizes import strides
 
 NAME = "audio/gansynth"
 SLOPE = 0.2  # of LeakyReLU below zero, as in the paper
@@ -61,12 +62,11 @@ class GansynthGenerator(Generator):
     ) -> None:
         super().__init__()
         steps, sizes = _steps(space)
-        classes = classes_of(conditions, NAME)
         self.latent_shape = (latent_dim,)
-        self.embedding = nn.Embedding(classes, label_dim) if classes else None
+        self.labelled = LabelledLatent(conditions, latent_dim, label_dim, NAME)
         channels = _channels(width, len(steps))
         self.start_shape = (channels[-1], *sizes)
-        self.project = nn.Linear(latent_dim + (label_dim if classes else 0), math.prod(self.start_shape))
+        self.project = nn.Linear(self.labelled.width, math.prod(self.start_shape))
         self.first = nn.Sequential(_Activation(), _convolution(channels[-1], channels[-1]), _Activation())
         self.blocks = nn.Sequential()
         for (wide, narrow), step in zip(pairwise(reversed(channels)), reversed(steps), strict=True):
@@ -80,12 +80,7 @@ class GansynthGenerator(Generator):
 
     def forward(self, latent: Tensor | None, condition: Condition) -> Tensor:
         """Make ``(B, C, N, T)`` in [-1, 1] from ``(B, latent_dim)`` and, where there are labels, ``label`` ``(B,)``."""
-        if latent is None:
-            raise TrainingError(f"{NAME} needs a latent", remedy="draw it with `generator.latent(n, rng=…)`")
-        latent_BL = pixel_norm(latent)
-        if self.embedding is not None:
-            label_BE = self.embedding(label_of(condition, NAME))
-            latent_BL = torch.cat([latent_BL, label_BE], dim=1)
+        latent_BL = self.labelled(latent if latent is None else pixel_norm(latent), condition)
         hidden_BCNT = self.first(self.project(latent_BL).unflatten(1, self.start_shape))
         sample_BCNT: Tensor = self.to_sample(self.blocks(hidden_BCNT))
         return sample_BCNT

@@ -24,9 +24,9 @@ from sparring_audio.mels import MelSpace
 from sparring_audio.networks.convnext import KERNEL, ConvNextBlock
 from sparring_audio.networks.driven import drive_of, mel_of
 from sparring_audio.networks.linear import QuickLinear
-from sparring_audio.spectra import precise
+from sparring_audio.phases import phased, precise
 from sparring_audio.stft import Resolution, hann, overlapped
-from sparring_audio.transforms import SMALLEST, phased
+from sparring_audio.transforms import SMALLEST
 
 NAME = "audio/griffin-lim-vocoder"
 FAINTEST = -12.0  # logarithm of a magnitude: far below a rounding error of 16 bits

@@ -1,15 +1,9 @@
-"""What networks of strided convolutions ask of the data: sizes that halve evenly, and labels as conditions."""
+"""What networks of strided convolutions ask of the data: sizes that halve evenly."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from torch import Tensor
-
-from sparring.errors import DataError, TrainingError
-from sparring.interfaces.data import Condition
+from sparring.errors import DataError
 from sparring.interfaces.space import Space
-from sparring.spaces.label import LabelSpace
 
 SMALLEST_START, LARGEST_START = 4, 7  # doubling the largest once more would pass through the smallest of the next depth
 MOST_HALVINGS = 10
@@ -27,36 +21,6 @@ def spectrogram_shape(space: Space, network: str) -> tuple[int, int]:
             remedy="use data of spectrograms, or a network that is made for these data",
         )
     return space.shape[1], space.shape[2]
-
-
-def classes_of(conditions: Mapping[str, Space], network: str) -> int:
-    """Return the number of classes of the condition ``label``, or 0 where there are no conditions.
-
-    Raises:
-        DataError: There are conditions that the network cannot use.
-    """
-    for name, space in conditions.items():
-        if name != "label" or not isinstance(space, LabelSpace):
-            raise DataError(
-                f"{network} can be conditioned on a class label only, and the data carry the condition '{name}'",
-                remedy="use a network that takes this condition, or data without it",
-            )
-        return len(space.classes)
-    return 0
-
-
-def label_of(condition: Condition, network: str) -> Tensor:
-    """Return the labels ``(B,)`` of a condition.
-
-    Raises:
-        TrainingError: There are none.
-    """
-    if "label" not in condition:
-        raise TrainingError(
-            f"{network} was built for labelled data, and was given no label",
-            remedy="pass condition={'label': tensor of B class numbers}",
-        )
-    return condition["label"]
 
 
 def strides(mels: int, frames: int, network: str) -> list[tuple[int, int]]:

@@ -17,12 +17,12 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from sparring.errors import TrainingError
 from sparring.interfaces.data import Condition
 from sparring.interfaces.discriminator import Critique, Discriminator
 from sparring.interfaces.generator import Generator
 from sparring.interfaces.space import Space
-from sparring_audio.networks.sizes import classes_of, label_of, spectrogram_shape, strides
+from sparring_audio.networks.labels import LabelledLatent, ProjectionHead
+from sparring_audio.networks.sizes import spectrogram_shape, strides
 
 NAME = "audio/specgan"
 SLOPE = 0.2  # of LeakyReLU below zero, as in the paper
@@ -55,13 +55,11 @@ class SpecganGenerator(Generator):
         super().__init__()
         frequencies, frames = spectrogram_shape(space, NAME)
         steps = strides(frequencies, frames, NAME)
-        classes = classes_of(conditions, NAME)
         self.latent_dim, self.latent_shape = latent_dim, (latent_dim,)
-        self.embedding = nn.Embedding(classes, label_dim) if classes else None
+        self.labelled = LabelledLatent(conditions, latent_dim, label_dim, NAME)
         channels = [width * min(1 << depth, DEEPEST) for depth in range(len(steps))]
         self.start_shape = (channels[-1], *_reduced(frequencies, frames, steps))
-        inputs = latent_dim + (label_dim if classes else 0)
-        self.project = nn.Linear(inputs, math.prod(self.start_shape))
+        self.project = nn.Linear(self.labelled.width, math.prod(self.start_shape))
         self.layers = nn.Sequential(nn.ReLU())
         for (wide, narrow), step in zip(pairwise([*channels[::-1], 1]), reversed(steps), strict=True):
             self.layers.append(_enlarge(wide, narrow, step))
@@ -74,12 +72,7 @@ class SpecganGenerator(Generator):
 
     def forward(self, latent: Tensor | None, condition: Condition) -> Tensor:
         """Make ``(B, 1, N, T)`` in [-1, 1] from ``(B, latent_dim)`` and, where there are labels, ``label`` ``(B,)``."""
-        if latent is None:
-            raise TrainingError(f"{NAME} needs a latent", remedy="draw it with `generator.latent(n, rng=…)`")
-        latent_BL = latent
-        if self.embedding is not None:
-            label_BE = self.embedding(label_of(condition, NAME))
-            latent_BL = torch.cat([latent_BL, label_BE], dim=1)
+        latent_BL = self.labelled(latent, condition)
         spectrogram_B1NT: Tensor = self.layers(self.project(latent_BL).unflatten(1, self.start_shape))
         return spectrogram_B1NT
 
@@ -99,15 +92,12 @@ class SpecganDiscriminator(Discriminator):
         super().__init__()
         frequencies, frames = spectrogram_shape(space, NAME)
         steps = strides(frequencies, frames, NAME)
-        classes = classes_of(conditions, NAME)
         channels = [1, *(width * min(1 << depth, DEEPEST) for depth in range(len(steps)))]
         self.blocks = nn.ModuleList(
             nn.Sequential(nn.Conv2d(narrow, wide, KERNEL, step, padding=KERNEL // 2), nn.LeakyReLU(SLOPE))
             for (narrow, wide), step in zip(pairwise(channels), steps, strict=True)
         )
-        self.feature_count = channels[-1] * math.prod(_reduced(frequencies, frames, steps))
-        self.head = nn.Linear(self.feature_count, 1)
-        self.embedding = nn.Embedding(classes, self.feature_count) if classes else None
+        self.head = ProjectionHead(conditions, channels[-1] * math.prod(_reduced(frequencies, frames, steps)), NAME)
 
     def forward(self, sample: Tensor, condition: Condition, lengths: Tensor | None = None) -> Critique:
         """Judge ``(B, 1, N, T)``: logits ``(B,)``, and the activations after every layer as features."""
@@ -116,14 +106,7 @@ class SpecganDiscriminator(Discriminator):
         for block in self.blocks:
             hidden_BCNT = block(hidden_BCNT)
             features.append(hidden_BCNT)
-        hidden_BF = hidden_BCNT.flatten(1)
-        logit_B = self.head(hidden_BF).squeeze(1)
-        if self.embedding is not None:
-            label_BF = self.embedding(label_of(condition, NAME))
-            # The product's spread grows with the root of the number of features: without the division the label would
-            # drown the unconditional part at the start.
-            logit_B = logit_B + (hidden_BF * label_BF).sum(1) / math.sqrt(self.feature_count)
-        return Critique((logit_B,), (tuple(features),))
+        return Critique((self.head(hidden_BCNT, condition),), (tuple(features),))
 
 
 def _enlarge(wide: int, narrow: int, step: tuple[int, int]) -> nn.Module:

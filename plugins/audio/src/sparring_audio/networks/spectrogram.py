@@ -14,15 +14,14 @@ import math
 from collections.abc import Mapping
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 
-from sparring.errors import TrainingError
 from sparring.interfaces.data import Condition
 from sparring.interfaces.discriminator import Critique, Discriminator
 from sparring.interfaces.generator import Generator
 from sparring.interfaces.space import Space
-from sparring_audio.networks.sizes import classes_of, label_of, spectrogram_shape, strides
+from sparring_audio.networks.labels import LabelledLatent, LabelledNorm, ProjectionHead
+from sparring_audio.networks.sizes import spectrogram_shape, strides
 
 NAME = "audio/spectrogram"
 SLOPE = 0.2  # of LeakyReLU below zero, in both papers
@@ -30,15 +29,17 @@ DEEPEST = 8  # times `width`: larger spectrograms get more layers, not wider one
 
 
 class SpectrogramGenerator(Generator):
-    """Make spectrograms by transposed convolutions that each double the size, with batch norm and tanh.
+    """Make spectrograms by transposed convolutions that each double the size, with batch norm, and a last convolution.
 
-    A class label, where the data have one, enters as an embedding beside the latent.
+    A class label, where the data have one, enters as an embedding beside the latent, and as the scale and shift of
+    every batch norm. The last convolution is not in the papers: it mends the grid that strides leave, which is heard as
+    noise and blurs what is as short as a [t].
 
     Args:
         space: The spectrograms' space: ``(1, mels, frames)`` in [-1, 1].
         conditions: None, or ``label``.
         latent_dim: Length of the latent vector; SpecGAN has 100.
-        width: Channels of the last hidden layer; each earlier one has twice as many. SpecGAN has 64.
+        width: Channels of the last hidden layers; each earlier one has twice as many. SpecGAN has 64.
         label_dim: Length of a label's embedding.
     """
 
@@ -53,33 +54,27 @@ class SpectrogramGenerator(Generator):
         super().__init__()
         mels, frames = spectrogram_shape(space, NAME)
         steps = strides(mels, frames, NAME)
-        classes = classes_of(conditions, NAME)
         self.latent_shape = (latent_dim,)
-        self.embedding = nn.Embedding(classes, label_dim) if classes else None
+        self.labelled = LabelledLatent(conditions, latent_dim, label_dim, NAME)
         channels = [channels_at(width, depth) for depth in range(len(steps))]
         self.start_shape = (channels[-1], *_reduced(mels, frames, steps))
-        inputs = latent_dim + (label_dim if classes else 0)
         # A bias before batch norm would be subtracted again.
-        self.project = nn.Linear(inputs, math.prod(self.start_shape), bias=False)
-        self.first = nn.Sequential(nn.BatchNorm2d(channels[-1]), nn.ReLU())
-        self.blocks = nn.Sequential()
-        for (wide, narrow), step in zip(pairwise(reversed(channels)), reversed(steps[1:]), strict=True):
-            upsample = nn.ConvTranspose2d(wide, narrow, _kernel(step), step, padding=1, bias=False)
-            self.blocks.append(nn.Sequential(upsample, nn.BatchNorm2d(narrow), nn.ReLU()))
-        self.to_spectrogram = nn.Sequential(
-            nn.ConvTranspose2d(width, 1, _kernel(steps[0]), steps[0], padding=1), nn.Tanh()
-        )
+        self.project = nn.Linear(self.labelled.width, math.prod(self.start_shape), bias=False)
+        self.norms = nn.ModuleList([LabelledNorm(conditions, channels[-1], NAME)])
+        self.enlarge = nn.ModuleList()
+        for (wide, narrow), step in zip(pairwise([*channels[::-1], width]), reversed(steps), strict=True):
+            self.enlarge.append(nn.ConvTranspose2d(wide, narrow, _kernel(step), step, padding=1, bias=False))
+            self.norms.append(LabelledNorm(conditions, narrow, NAME))
+        self.to_spectrogram = nn.Conv2d(width, 1, kernel_size=3, padding=1)
 
     def forward(self, latent: Tensor | None, condition: Condition) -> Tensor:
         """Make ``(B, 1, M, T)`` in [-1, 1] from ``(B, latent_dim)`` and, where there are labels, ``label`` ``(B,)``."""
-        if latent is None:
-            raise TrainingError(f"{NAME} needs a latent", remedy="draw it with `generator.latent(n, rng=…)`")
-        latent_BL = latent
-        if self.embedding is not None:
-            label_BE = self.embedding(label_of(condition, NAME))
-            latent_BL = torch.cat([latent_BL, label_BE], dim=1)
-        hidden_BCMT = self.first(self.project(latent_BL).unflatten(1, self.start_shape))
-        spectrogram_B1MT: Tensor = self.to_spectrogram(self.blocks(hidden_BCMT))
+        latent_BL = self.labelled(latent, condition)
+        hidden_BCMT = self.project(latent_BL).unflatten(1, self.start_shape)
+        hidden_BCMT = self.norms[0](hidden_BCMT, condition).relu()
+        for enlarge, norm in zip(self.enlarge, self.norms[1:], strict=True):
+            hidden_BCMT = norm(enlarge(hidden_BCMT), condition).relu()
+        spectrogram_B1MT: Tensor = self.to_spectrogram(hidden_BCMT).tanh()
         return spectrogram_B1MT
 
 
@@ -98,7 +93,6 @@ class SpectrogramDiscriminator(Discriminator):
         super().__init__()
         mels, frames = spectrogram_shape(space, NAME)
         steps = strides(mels, frames, NAME)
-        classes = classes_of(conditions, NAME)
         self.blocks = nn.ModuleList()
         channels = 1
         for depth, step in enumerate(steps):
@@ -106,9 +100,7 @@ class SpectrogramDiscriminator(Discriminator):
             convolution = nn.Conv2d(channels, wider, _kernel(step), step, padding=1)
             self.blocks.append(nn.Sequential(convolution, nn.LeakyReLU(SLOPE)))
             channels = wider
-        self.feature_count = channels * math.prod(_reduced(mels, frames, steps))
-        self.head = nn.Linear(self.feature_count, 1)
-        self.embedding = nn.Embedding(classes, self.feature_count) if classes else None
+        self.head = ProjectionHead(conditions, channels * math.prod(_reduced(mels, frames, steps)), NAME)
 
     def forward(self, sample: Tensor, condition: Condition, lengths: Tensor | None = None) -> Critique:
         """Judge ``(B, 1, M, T)``: logits ``(B,)``, and the activations after every layer as features."""
@@ -117,14 +109,7 @@ class SpectrogramDiscriminator(Discriminator):
         for block in self.blocks:
             hidden_BCMT = block(hidden_BCMT)
             features.append(hidden_BCMT)
-        hidden_BF = hidden_BCMT.flatten(1)
-        logit_B = self.head(hidden_BF).squeeze(1)
-        if self.embedding is not None:
-            label_BF = self.embedding(label_of(condition, NAME))
-            # The product's spread grows with the root of the number of features; without the division the label would
-            # drown the unconditional part at the start.
-            logit_B = logit_B + (hidden_BF * label_BF).sum(1) / math.sqrt(self.feature_count)
-        return Critique((logit_B,), (tuple(features),))
+        return Critique((self.head(hidden_BCMT, condition),), (tuple(features),))
 
 
 def channels_at(width: int, depth: int) -> int:

@@ -17,12 +17,12 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from sparring.errors import DataError, TrainingError
+from sparring.errors import DataError
 from sparring.interfaces.data import Condition
 from sparring.interfaces.discriminator import Critique, Discriminator
 from sparring.interfaces.generator import Generator
 from sparring.interfaces.space import Space
-from sparring_audio.networks.sizes import classes_of, label_of
+from sparring_audio.networks.labels import LabelledLatent, ProjectionHead
 
 NAME = "audio/wavegan"
 SLOPE = 0.2  # of LeakyReLU below zero, as in the paper
@@ -56,13 +56,11 @@ class WaveganGenerator(Generator):
     ) -> None:
         super().__init__()
         start, depth = start_of(space)
-        classes = classes_of(conditions, NAME)
         self.latent_dim, self.latent_shape = latent_dim, (latent_dim,)
-        self.embedding = nn.Embedding(classes, label_dim) if classes else None
+        self.labelled = LabelledLatent(conditions, latent_dim, label_dim, NAME)
         channels = channels_of(width, depth)
         self.start_shape = (channels[-1], start)
-        inputs = latent_dim + (label_dim if classes else 0)
-        self.project = nn.Linear(inputs, math.prod(self.start_shape))
+        self.project = nn.Linear(self.labelled.width, math.prod(self.start_shape))
         self.layers = nn.Sequential(nn.ReLU())
         for wide, narrow in pairwise([*channels[::-1], 1]):
             enlarge = nn.ConvTranspose1d(wide, narrow, KERNEL, STRIDE, padding=11, output_padding=1)
@@ -76,12 +74,7 @@ class WaveganGenerator(Generator):
 
     def forward(self, latent: Tensor | None, condition: Condition) -> Tensor:
         """Make ``(B, 1, T)`` in [-1, 1] from ``(B, latent_dim)`` and, where there are labels, ``label`` ``(B,)``."""
-        if latent is None:
-            raise TrainingError(f"{NAME} needs a latent", remedy="draw it with `generator.latent(n, rng=…)`")
-        latent_BL = latent
-        if self.embedding is not None:
-            label_BE = self.embedding(label_of(condition, NAME))
-            latent_BL = torch.cat([latent_BL, label_BE], dim=1)
+        latent_BL = self.labelled(latent, condition)
         waveform_B1T: Tensor = self.layers(self.project(latent_BL).unflatten(1, self.start_shape))
         return waveform_B1T
 
@@ -111,15 +104,12 @@ class WaveganDiscriminator(Discriminator):
                 f"a phase shuffle of {phase_shuffle} samples does not fit maps of {start} samples",
                 remedy=f"choose from 0 to {start - 1}; the paper has 2",
             )
-        classes = classes_of(conditions, NAME)
         self.phase_shuffle = phase_shuffle
         self.blocks = nn.ModuleList(
             nn.Sequential(nn.Conv1d(narrow, wide, KERNEL, STRIDE, padding=11), nn.LeakyReLU(SLOPE))
             for narrow, wide in pairwise([1, *channels_of(width, depth)])
         )
-        self.feature_count = channels_of(width, depth)[-1] * start
-        self.head = nn.Linear(self.feature_count, 1)
-        self.embedding = nn.Embedding(classes, self.feature_count) if classes else None
+        self.head = ProjectionHead(conditions, channels_of(width, depth)[-1] * start, NAME)
 
     def forward(self, sample: Tensor, condition: Condition, lengths: Tensor | None = None) -> Critique:
         """Judge ``(B, 1, T)``: logits ``(B,)``, and the activations after every layer as features."""
@@ -130,14 +120,7 @@ class WaveganDiscriminator(Discriminator):
                 hidden_BCT = shuffle_phase(hidden_BCT, self.phase_shuffle)
             hidden_BCT = block(hidden_BCT)
             features.append(hidden_BCT)
-        hidden_BF = hidden_BCT.flatten(1)
-        logit_B = self.head(hidden_BF).squeeze(1)
-        if self.embedding is not None:
-            label_BF = self.embedding(label_of(condition, NAME))
-            # The product's spread grows with the root of the number of features: without the division the label would
-            # drown the unconditional part at the start.
-            logit_B = logit_B + (hidden_BF * label_BF).sum(1) / math.sqrt(self.feature_count)
-        return Critique((logit_B,), (tuple(features),))
+        return Critique((self.head(hidden_BCT, condition),), (tuple(features),))
 
 
 def shuffle_phase(hidden: Tensor, most: int) -> Tensor:
