@@ -79,7 +79,9 @@ def adapt(network: nn.Module, spec: AdaptSpec, role: str, *, where: str) -> list
                 setattr(layer.lora_A[NAME], setting, getattr(layer.base_layer, setting))
     for parameter in network.parameters():
         parameter.requires_grad_(id(parameter) not in before or id(parameter) in trained)
-    frozen = frozenset(name for name, parameter in network.named_parameters() if not parameter.requires_grad)
+    # A weight that two layers share has two names in the network's state.
+    every = network.named_parameters(remove_duplicate=False)
+    frozen = frozenset(name for name, parameter in every if not parameter.requires_grad)
     _mark(network, _Frozen(frozen, sha256))
     learning = [parameter for parameter in network.parameters() if parameter.requires_grad]
     count = sum(parameter.numel() for parameter in learning)
@@ -235,7 +237,7 @@ def _bring_in(
     if isinstance(saved, Tensor) and (there := bytes(saved.tolist()).hex()) != frozen.sha256:
         errors.append(f"\tthey learnt beside weights of SHA-256 {there}, and these are {frozen.sha256}")
         return
-    for name, parameter in network.named_parameters():
+    for name, parameter in network.named_parameters(remove_duplicate=False):
         if name in frozen.names:
             state.setdefault(f"{prefix}{name}", parameter.detach())
 

@@ -5,39 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import torch
 from torch import nn
 
-from sparring.errors import DataError, PluginError
-
-
-def import_transformers() -> ModuleType:
-    """Return the library transformers, which then does without torchaudio where that cannot be loaded.
-
-    It imports torchaudio wherever that is installed, for any model of text too, and published torchaudio cannot be
-    loaded beside a torch that is built for processors alone.
-
-    Raises:
-        PluginError: It is not installed.
-    """
-    try:
-        import transformers
-        from transformers.utils import import_utils
-    except ImportError as cause:
-        raise PluginError(
-            "pretrained models need the library transformers", remedy="`pip install transformers`"
-        ) from cause
-    if import_utils.is_torchaudio_available():
-        try:
-            import torchaudio  # noqa: F401
-        except (OSError, ImportError, RuntimeError):
-            # Its modules take this function from either place when they are imported.
-            for module in (transformers.utils, import_utils):
-                vars(module)["is_torchaudio_available"] = lambda: False
-    return transformers
+from sparring.errors import DataError
+from sparring.transfer.libraries import import_transformers
 
 
 def load_causal_lm(source: str) -> Any:
