@@ -110,7 +110,7 @@ def _from_hub(source: str, role: str, where: str) -> Path:
     """Bring a repository's weights, or find them where an earlier call has put them."""
     try:
         from huggingface_hub import hf_hub_download
-        from huggingface_hub.errors import EntryNotFoundError
+        from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
     except ImportError as cause:
         raise PluginError(
             f"'{source}' is no folder here, and a repository of the Hugging Face hub needs the library huggingface-hub",
@@ -122,9 +122,9 @@ def _from_hub(source: str, role: str, where: str) -> Path:
     for name in names:
         try:
             return Path(hf_hub_download(repository, name, revision=revision or None))
-        except EntryNotFoundError:
-            continue
         except Exception as cause:  # the client raises its own kinds, and those of its network library
+            if isinstance(cause, EntryNotFoundError) and not isinstance(cause, LocalEntryNotFoundError):
+                continue  # the repository lacks it; the other kind says that there is no network
             raise CheckpointError(
                 f"'{source}' is no folder here, and the Hugging Face hub does not give it: "
                 f"{(str(cause).splitlines() or [type(cause).__name__])[0][:200]}",
