@@ -18,7 +18,8 @@ def load_causal_lm(source: str) -> Any:
     """Return a causal language model, in float32.
 
     Args:
-        source: A folder, or the name of a model on the Hugging Face hub.
+        source: A folder, the name of a model on the Hugging Face hub, or a file that ends in ``.gguf``, whose
+            quantised weights are unpacked.
 
     Raises:
         DataError: There is no such model.
@@ -50,13 +51,14 @@ def load_tokenizer(source: str) -> Any:
     """Return a model's tokenizer, which is one of the tokenizers library.
 
     Args:
-        source: A folder, or the name of a model on the Hugging Face hub.
+        source: A folder, the name of a model on the Hugging Face hub, or a file that ends in ``.gguf``.
 
     Raises:
         DataError: There is no such tokenizer.
     """
     load = import_transformers().AutoTokenizer.from_pretrained
-    tokenizer = _attempt(source, lambda: load(source, trust_remote_code=False))
+    place, options = _placed(source)
+    tokenizer = _attempt(source, lambda: load(place, trust_remote_code=False, **options))
     if not tokenizer.is_fast:
         raise DataError(
             "the model's tokenizer is none of the tokenizers library",
@@ -72,11 +74,18 @@ def _load(source: str, load: Callable[..., Any], **options: Any) -> Any:
     logging.disable_progress_bar()  # it would run through our own
     try:
         # Weights as safetensors alone: other files may run code when they are read. So may a model's own code.
-        options |= {"dtype": torch.float32, "use_safetensors": True, "trust_remote_code": False}
-        return _attempt(source, lambda: load(source, **options))
+        place, of_file = _placed(source)
+        options |= {"dtype": torch.float32, "use_safetensors": True, "trust_remote_code": False, **of_file}
+        return _attempt(source, lambda: load(place, **options))
     finally:
         if shown:
             logging.enable_progress_bar()
+
+
+def _placed(source: str) -> tuple[str, dict[str, Any]]:
+    """Return a source as the library wants it: of a GGUF file its folder, and its name as an option."""
+    file = Path(source)
+    return (str(file.parent), {"gguf_file": file.name}) if file.suffix == ".gguf" else (source, {})
 
 
 def _attempt(source: str, load: Callable[[], Any]) -> Any:
@@ -88,8 +97,8 @@ def _attempt(source: str, load: Callable[[], Any]) -> Any:
         raise DataError(
             f"no pretrained model can be loaded: {here}; {said[:200]}",
             where=source,
-            remedy="give a folder with config.json, model.safetensors and tokenizer.json, or the name of such a model "
-            "on the Hugging Face hub",
+            remedy="give a folder with config.json, model.safetensors and tokenizer.json, the name of such a model on "
+            "the Hugging Face hub, or a GGUF file (which needs the library gguf)",
         ) from cause
 
 
