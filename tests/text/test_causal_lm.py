@@ -174,6 +174,17 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         generator("gpt2")
 
 
+def test_a_gguf_file_is_read_from_its_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def read(place: str, *, gguf_file: str, **options: object) -> None:
+        asked.append((place, gguf_file))
+
+    monkeypatch.setattr(import_transformers().AutoModelForCausalLM, "from_pretrained", read)
+    load_causal_lm("models/small.Q4_1.gguf")
+    assert asked == [("models", "small.Q4_1.gguf")]
+
+
 def test_torchaudio_that_cannot_be_loaded_is_no_hindrance() -> None:
     """The library imports it for any model; every test here fails where that goes wrong. It stays importable."""
     assert import_transformers().GPT2LMHeadModel

@@ -98,7 +98,7 @@ def _attempt(source: str, load: Callable[[], Any]) -> Any:
             f"no pretrained model can be loaded: {here}; {said[:200]}",
             where=source,
             remedy="give a folder with config.json, model.safetensors and tokenizer.json, the name of such a model on "
-            "the Hugging Face hub, or a GGUF file (which needs the library gguf)",
+            "the Hugging Face hub, or a GGUF file (which needs `sparring-text[gguf]`)",
         ) from cause
 
 
