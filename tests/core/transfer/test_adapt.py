@@ -19,6 +19,7 @@ from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 import sparring
 from sparring.api import resume, train
 from sparring.errors import CheckpointError, PluginError, RecipeError
+from sparring.export.onnx import NEEDED, export_generator
 from sparring.recipes.schema import AdaptSpec
 from sparring.training import checkpoint
 from sparring.transfer.adapt import FINGERPRINT, adapt, kept_out, merge_adapters, merged
@@ -257,3 +258,12 @@ def test_plain_modules_are_adapted_by_the_names_of_their_own(tmp_path: Path) -> 
     assert set(found) == {"net.0.weight", "net.0.bias", "net.2.weight", "net.2.bias"}
     assert found["net.2.weight"].equal(own)
     assert sparring.load(tmp_path / "unbroken", networks={"generator": Maker()}).generate(2).sample.shape == (2, 2)
+
+
+def test_a_run_is_exported_whole(source: Path, tmp_path: Path) -> None:
+    for package in NEEDED:
+        pytest.importorskip(package)
+    train(transferred(source, stages=[{**tiny()["stages"][0], "steps": 2}]), out=tmp_path / "run")
+    loaded = sparring.load(tmp_path / "run")
+    exported = export_generator(loaded.networks["generator"], loaded.space, {}, tmp_path)
+    assert exported.difference is None or exported.difference < 1e-5
