@@ -267,3 +267,20 @@ def test_a_run_is_exported_whole(source: Path, tmp_path: Path) -> None:
     loaded = sparring.load(tmp_path / "run")
     exported = export_generator(loaded.networks["generator"], loaded.space, {}, tmp_path)
     assert exported.difference is None or exported.difference < 1e-5
+
+
+def test_adapters_thawing_and_an_anchor_together_resume_to_the_byte(source: Path, tmp_path: Path) -> None:
+    recipe = tiny({"thaw": {"discriminator": [{"match": ["hidden.*"], "at": 5}]}, "ema": {"generator": 0.9}})
+    recipe["networks"]["generator"] |= {"init": {"from": str(source)}, "adapt": {"use": "lora", "rank": 2}}
+    recipe["networks"]["discriminator"]["init"] = {"from": str(source), "freeze": ["hidden.*"]}
+    recipe["stages"][0]["terms"] = [
+        {"use": "anchor", "hold": "outputs"},
+        {"use": "anchor", "name": "critic", "network": "discriminator", "weight": 0.1},
+    ]
+    train(recipe, out=tmp_path / "unbroken")
+    for crash in (3, 7):
+        folder = tmp_path / f"broken-{crash}"
+        with pytest.raises(Exception, match=r"^$"):
+            train(recipe, out=folder, listeners=[CrashAt(crash)])
+        resume(folder)
+        assert_same_run(tmp_path / "unbroken", folder)
