@@ -75,6 +75,6 @@ $(RUNTIME_READY): $(PIP_READY) constraints.txt $(MANIFESTS)
 
 # The extras are installed as well, so that the tests reach the code that uses them.
 $(DEV_READY): $(RUNTIME_READY) pyproject.toml
-	$(INSTALL) --editable "./core[hub,onnx,tensorboard]" --editable "./plugins/image[datasets]" \
-	  --editable "./plugins/text[datasets,lora]" --editable "./plugins/audio[datasets,prompts,quality]" --group dev
+	$(INSTALL) --editable "./core[hub,lora,onnx,tensorboard]" --editable "./plugins/image[datasets]" \
+	  --editable "./plugins/text[datasets]" --editable "./plugins/audio[datasets,prompts,quality]" --group dev
 	@touch $@

@@ -14,7 +14,7 @@ from torch import Tensor
 from sparring.errors import CheckpointError
 from sparring.recipes.schema import InitializeFrom
 from sparring.spaces.array import ArraySpace
-from sparring.transfer import initialize_from
+from sparring.transfer.weights import initialize_from
 from sparring_audio.networks.critics import MultiPeriod, MultiScale
 from sparring_audio.networks.hifigan import VERSIONS, HiFiGANGenerator
 from sparring_audio.networks.published import convert_published, load_published

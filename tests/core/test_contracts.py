@@ -135,6 +135,10 @@ class TestPoints(DataContract):
     name = "points"
 
 
+class TestSubset(DataContract):
+    name, options = "subset", {"of": {"use": "points", "labels": True}, "classes": ["1", "5"], "per_class": 40}
+
+
 class TestLabelledPoints(DataContract):
     name, options = "points", {"arrangement": "spiral", "modes": 3, "labels": True, "seed": 4}
 
@@ -353,6 +357,17 @@ class TestRMSprop(OptimizerContract):
 
 class TestSGD(OptimizerContract):
     name, options = "sgd", {"lr": 0.1, "momentum": 0.9}
+
+
+class TestAnchor(TermContract):
+    name = "anchor"
+    expected_failures = {  # noqa: RUF012
+        "test_gradient_reaches_the_roles_that_it_trains": "at first a network is where it began",
+    }
+
+
+class TestAnchorOfTheCriticsOutputs(TestAnchor):
+    options: Mapping[str, Any] = {"network": "discriminator", "hold": "outputs"}
 
 
 class TestKL(TermContract):

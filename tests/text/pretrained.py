@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
+from sparring.transfer.libraries import import_transformers
 from sparring_text.metrics.encoders import EMBEDDINGS, TOKENIZER
-from sparring_text.pretrained import import_transformers
 from tests.text.corpora import SENTENCES
 
 FOLDER = tempfile.TemporaryDirectory()  # removed when the process ends

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
-from sparring_text.pretrained import import_transformers
+from sparring.transfer.libraries import import_transformers
 from sparring_text.spaces import TokenSpace
 from tests.text.corpora import SENTENCES
 

@@ -12,10 +12,13 @@ import torch
 
 import sparring
 from sparring.errors import CheckpointError, DataError, PluginError
+from sparring.recipes.schema import AdaptSpec
 from sparring.spaces.point import PointSpace
 from sparring.training import checkpoint
+from sparring.transfer.adapt import FINGERPRINT, adapt
+from sparring.transfer.libraries import import_transformers
 from sparring_text.networks.causal_lm import CausalLMGenerator
-from sparring_text.pretrained import import_transformers, load_causal_lm
+from sparring_text.pretrained import load_causal_lm
 from sparring_text.pretrained_tokens import adopted, their_numbers
 from sparring_text.spaces import TokenSpace
 from sparring_text.tokens import END, PADDING, START, UNKNOWN
@@ -30,17 +33,23 @@ def space(kind: str) -> TokenSpace:
     return TokenSpace(adopted(source(kind)), LENGTH)
 
 
-def generator(kind: str, **options: Any) -> CausalLMGenerator:
+def generator(kind: str, *, rank: int = 0, **options: Any) -> CausalLMGenerator:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return CausalLMGenerator(space(kind), **{"conditions": {}, "pretrained": source(kind), **options})
+        network = CausalLMGenerator(space(kind), **{"conditions": {}, "pretrained": source(kind), **options})
+        return adapted(network, rank) if rank else network
+
+
+def adapted(network: CausalLMGenerator, rank: int = 2) -> CausalLMGenerator:
+    adapt(network, AdaptSpec(use="lora", rank=rank), "generator", where="networks.generator.adapt")
+    return network
 
 
 @every_lm
 @pytest.mark.parametrize("rank", [0, 2])
 def test_likelihoods_are_those_of_the_model(kind: str, rank: int) -> None:
     """At first LoRA adds nothing. Of the model's own tokens, those that we never write are left out of its softmax."""
-    network, batch = generator(kind, lora_rank=rank).eval(), batch_of(space(kind), SENTENCES[:9])
+    network, batch = generator(kind, rank=rank).eval(), batch_of(space(kind), SENTENCES[:9])
     model = load_causal_lm(source(kind)).eval()
     numbers, _ = their_numbers(space(kind), source(kind))
     assert batch.lengths is not None
@@ -106,22 +115,21 @@ def trained(network: CausalLMGenerator, kind: str) -> None:
 
 @every_lm
 def test_lora_trains_its_matrices_alone(kind: str, tmp_path: Path) -> None:
-    network = generator(kind, lora_rank=2)
+    network = generator(kind, rank=2)
     base = load_causal_lm(source(kind))
     trained(network, kind)
     trained(network, kind)  # the first step cannot move the inner matrices: the outer ones are 0
     state = network.state_dict()
-    assert all("lora_" in name or name == "model.fingerprint" for name in state)
+    assert all("lora_" in name or name == FINGERPRINT for name in state)
     assert sum("lora_B" in name and bool(value.any()) for name, value in state.items()) > 3
-    kept = {name.replace("base_layer.", ""): value for name, value in network.model.network.named_parameters()}
+    kept = {name.replace("base_layer.", ""): value for name, value in network.model.named_parameters()}
     for name, value in base.named_parameters():
         assert torch.equal(kept[name], value), name
-    assert not any("lora_" in name and "lm_head" in name for name in kept)
     # What a checkpoint holds is enough to go on, beside the same pretrained weights.
     file = tmp_path / "generator.safetensors"
     checkpoint.write_weights(network, file)
     assert file.stat().st_size < sum(value.numel() * 4 for value in base.parameters())
-    again = generator(kind, lora_rank=2)
+    again = generator(kind, rank=2)
     checkpoint.load_weights(again, file, role="generator")
     batch = batch_of(space(kind), SENTENCES[:9])
     with torch.no_grad():
@@ -131,7 +139,7 @@ def test_lora_trains_its_matrices_alone(kind: str, tmp_path: Path) -> None:
 
 def test_a_copy_of_lora_stands_alone() -> None:
     """A moving average is a copy: its matrices are those that its own model uses."""
-    network = generator("gpt2", lora_rank=2)
+    network = generator("gpt2", rank=2)
     trained(network, "gpt2")
     other, batch = copy.deepcopy(network).eval(), batch_of(space("gpt2"), SENTENCES[:3])
     with torch.no_grad():
@@ -151,19 +159,30 @@ def test_lora_beside_other_weights_is_refused(tmp_path: Path) -> None:
         model.transformer.wte.weight.add_(0.1)
     model.save_pretrained(other)
     file = tmp_path / "generator.safetensors"
-    checkpoint.write_weights(generator("gpt2", lora_rank=2), file)
-    with pytest.raises(CheckpointError, match="pretrained weights of SHA-256"):
-        checkpoint.load_weights(CausalLMGenerator(space("gpt2"), {}, str(other), lora_rank=2), file, role="generator")
+    checkpoint.write_weights(generator("gpt2", rank=2), file)
+    with pytest.raises(CheckpointError, match="learnt beside weights of SHA-256"):
+        checkpoint.load_weights(adapted(CausalLMGenerator(space("gpt2"), {}, str(other))), file, role="generator")
 
 
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "peft", None)
     with pytest.raises(PluginError, match="LoRA needs the library peft") as caught:
-        generator("gpt2", lora_rank=2)
-    assert "sparring-text[lora]" in caught.value.remedy
+        generator("gpt2", rank=2)
+    assert "sparring[lora]" in caught.value.remedy
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(PluginError, match="need the library transformers"):
         generator("gpt2")
+
+
+def test_a_gguf_file_is_read_from_its_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def read(place: str, *, gguf_file: str, **options: object) -> None:
+        asked.append((place, gguf_file))
+
+    monkeypatch.setattr(import_transformers().AutoModelForCausalLM, "from_pretrained", read)
+    load_causal_lm("models/small.Q4_1.gguf")
+    assert asked == [("models", "small.Q4_1.gguf")]
 
 
 def test_torchaudio_that_cannot_be_loaded_is_no_hindrance() -> None:
@@ -181,8 +200,6 @@ def test_mistakes_are_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         CausalLMGenerator(TokenSpace(adopted(source("gpt2")), POSITIONS + 1), {}, source("gpt2"))
     with pytest.raises(DataError, match="not those of the pretrained model"):
         CausalLMGenerator(space_of(), {}, source("gpt2"))
-    with pytest.raises(ValueError, match="lora_rank is -1"):
-        generator("gpt2", lora_rank=-1)
     damaged = write_gpt2(tmp_path / "damaged")
     file = tmp_path / "damaged" / "model.safetensors"
     for content in (b"", b"no weights", file.read_bytes()[:500], None):
@@ -202,7 +219,7 @@ def test_a_language_model_contends_with_an_encoder(tmp_path: Path) -> None:
         "needs": ["text"],
         "data": {"use": "given"},
         "networks": {
-            "generator": {"use": "text/causal-lm", "pretrained": source("gpt2"), "lora_rank": 2},
+            "generator": {"use": "text/causal-lm", "pretrained": source("gpt2"), "adapt": {"use": "lora", "rank": 2}},
             "discriminator": {"use": "text/pretrained-encoder", "pretrained": source("bert"), "features": 8},
         },
         "stages": [
@@ -221,9 +238,13 @@ def test_a_language_model_contends_with_an_encoder(tmp_path: Path) -> None:
     assert result.status == "finished"
     loaded = sparring.load(tmp_path / "run")
     assert len(loaded.space.preview(loaded.generate(5, seed=1).sample).splitlines()) == 5
-    kept = checkpoint.read_weights(tmp_path / "run" / "final" / "generator.safetensors")
-    assert all("lora_" in name or name.endswith("fingerprint") for name in kept)
+    last = checkpoint.listed(tmp_path / "run")[-1]
+    kept = checkpoint.read_weights(last / "generator.safetensors")
+    assert all("lora_" in name or name == FINGERPRINT for name in kept)
     assert any("lora_B" in name and bool(value.any()) for name, value in kept.items())
+    # What is final is a whole model.
+    final = checkpoint.read_weights(tmp_path / "run" / "final" / "generator.safetensors")
+    assert final.keys() == generator("gpt2").state_dict().keys()
 
 
 OPTIMIZER = {"use": "adam", "lr": 1.0e-2}

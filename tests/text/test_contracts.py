@@ -182,8 +182,8 @@ class TestCausalLM(SequenceGeneratorContract):
     options: Mapping[str, Any] = {"pretrained": GPT2}
 
 
-class TestLabelledCausalLMWithLoRA(TestCausalLM):
-    options: Mapping[str, Any] = {"pretrained": GPT2, "lora_rank": 2, "relaxation": "soft"}
+class TestLabelledCausalLM(TestCausalLM):
+    options: Mapping[str, Any] = {"pretrained": GPT2, "relaxation": "soft"}
     conditions: Mapping[str, Space] | None = LABELLED
 
 

@@ -14,8 +14,8 @@ from torch.nn.functional import one_hot
 from sparring.errors import DataError
 from sparring.spaces.label import LabelSpace
 from sparring.spaces.point import PointSpace
+from sparring.transfer.libraries import import_transformers
 from sparring_text.networks.encoder import EncoderDiscriminator
-from sparring_text.pretrained import import_transformers
 from sparring_text.pretrained_tokens import adopted, their_pieces
 from sparring_text.spaces import TokenSpace
 from sparring_text.tokens import START

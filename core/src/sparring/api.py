@@ -61,9 +61,10 @@ def train(
     given = dict(networks or {})
     resolved = resolve(values, registry, given=given, given_data=data is not None)
     for role in given:
-        init = resolved.networks[role].init if role in resolved.networks else None
+        spec = resolved.networks.get(role, NetworkSpec(use=GIVEN))
         # An initialiser is left out: the weights of a module that is handed over are its owner's affair.
-        resolved.networks[role] = NetworkSpec(use=GIVEN, init=init if isinstance(init, InitializeFrom) else None)
+        init = spec.init if isinstance(spec.init, InitializeFrom) else None
+        resolved.networks[role] = NetworkSpec(use=GIVEN, init=init, adapt=spec.adapt)
     if data is not None:
         resolved.data = ComponentSpec(use=GIVEN)
     folder = Path(out) if out is not None else Path("runs") / resolved.name.replace("/", "-")
@@ -172,7 +173,8 @@ def _prepare(
             "sample": record.describe_space(registry, built.space),
             "conditions": {name: record.describe_space(registry, one) for name, one in built.conditions.items()},
         }
-        record.create(folder, recipe, registry, spaces, torch.get_num_threads(), parallel.world)
+        threads, notes = torch.get_num_threads(), builder.notes
+        record.create(folder, recipe, registry, spaces, threads, parallel.world, notes)
     for sentence in [*built.notes, *builder.notes]:
         run.say(sentence)
     return run

@@ -14,7 +14,10 @@ _COMPONENTS = {
         ("traversal", "callbacks.traversal:Traversal", "A picture of what each code changes (InfoGAN)"),
     ],
     "constraint": [("weight-clip", "training.constraints:WeightClip", "Clip each weight (WGAN)")],
-    "data": [("points", "data.points:Points", "Clusters of points on a ring, a grid or a spiral")],
+    "data": [
+        ("points", "data.points:Points", "Clusters of points on a ring, a grid or a spiral"),
+        ("subset", "data.subset:Subset", "Some classes of labelled data, or a few samples of each"),
+    ],
     "discriminator": [
         ("heads", "networks.heads:HeadedDiscriminator", "Any discriminator, with heads for class and codes"),
         ("mlp", "networks.mlp:MLPDiscriminator", "A multilayer perceptron for samples of a fixed shape"),
@@ -79,6 +82,7 @@ _COMPONENTS = {
         ("point", "spaces.point:PointSpace", "Points of the plane, or of any dimension"),
     ],
     "term": [
+        ("anchor", "terms.anchor:Anchor", "Weights or outputs held near what they were (L2-SP)"),
         ("auxiliary-classifier", "terms.heads:AuxiliaryClassifier", "Cross-entropy of the class named (AC-GAN)"),
         ("consistency", "terms.consistency:Consistency", "One opinion of a sample and of its augmentation (CR, bCR)"),
         ("cycle-consistency", "terms.cycle:CycleConsistency", "There and back again is where one started (CycleGAN)"),

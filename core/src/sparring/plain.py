@@ -79,6 +79,11 @@ def as_network(module: nn.Module, role: str) -> nn.Module:
     return PlainDiscriminator(module)
 
 
+def unwrapped(network: nn.Module) -> nn.Module:
+    """Return the plain module that stands as a network, or the network itself."""
+    return network.module if isinstance(network, (PlainGenerator, PlainDiscriminator)) else network
+
+
 def as_data(data: object) -> Data | StreamingData:
     """Return data, where a tensor ``(N, …)`` of floating-point samples was given."""
     if isinstance(data, (Data, StreamingData)):

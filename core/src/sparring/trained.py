@@ -24,6 +24,7 @@ from sparring.training.build import AnyData, Builder
 from sparring.training.generate import conditions_for, generate, generator_role, only_labels
 from sparring.training.parallel import Parallel
 from sparring.training.previews import save_samples
+from sparring.transfer.adapt import merge_adapters
 
 
 def load(
@@ -68,8 +69,12 @@ class Trained:
             taken = (
                 None if given is None else as_network(copy.deepcopy(given), role)
             )  # the caller's own may be trained on
+            file = _weights(folder, role)
+            if file.parent.name == checkpoint.FINAL:  # there adapters are merged
+                spec = spec.model_copy(update={"adapt": None})
             network = self._builder.network(role, spec, taken, weights=False)
-            checkpoint.load_weights(network, _weights(folder, role), role=role)
+            checkpoint.load_weights(network, file, role=role)
+            merge_adapters(network)
             fold_weight_norm(network)
             self.networks[role] = network.eval().requires_grad_(False).to(self.device)
 

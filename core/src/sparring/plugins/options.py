@@ -46,10 +46,10 @@ REFERENCES = ("space", "conditions", "data")
 
 RESERVED = {
     "callback": ("enabled",),
-    "discriminator": ("kind", "init"),
-    "generator": ("kind", "init"),
-    "network": ("kind", "init"),
-    "optimizer": ("clip",),
+    "discriminator": ("kind", "init", "adapt"),
+    "generator": ("kind", "init", "adapt"),
+    "network": ("kind", "init", "adapt"),
+    "optimizer": ("clip", "groups"),
     "term": ("name", "weight", "every"),
 }
 """Keys that a recipe gives beside a component's options, by kind; ``use`` is reserved for all."""

@@ -122,7 +122,13 @@ def check_references(recipe: Recipe) -> list[Problem]:
     problems: list[Problem] = []
     roles = sorted(recipe.networks)
     for index, stage in enumerate(recipe.stages):
-        for key, mapping in (("optimizers", stage.optimizers), ("ema", stage.ema), ("constraints", stage.constraints)):
+        by_role: dict[str, Mapping[str, Any]] = {
+            "optimizers": stage.optimizers,
+            "ema": stage.ema,
+            "constraints": stage.constraints,
+            "thaw": stage.thaw,
+        }
+        for key, mapping in by_role.items():
             problems += [
                 Problem(
                     f"stages.{index}.{key}.{role}", f"there is no network '{role}'", f"use one of: {', '.join(roles)}"

@@ -32,10 +32,41 @@ class InitializeFrom(BaseModel):
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
-    from_: str = Field(alias="from", description="A run's folder, or a .safetensors file.")
-    network: str | None = Field(None, description="The role to read there; by default the same role.")
+    from_: str = Field(
+        alias="from",
+        description="A run's folder; a file of safetensors, or of tensors that torch saved; or `owner/name` on the "
+        "Hugging Face hub, with `@revision` if wanted.",
+    )
+    network: str | None = Field(
+        None, description="The role to read there, or the entry of torch's file; by default the same role."
+    )
+    rename: dict[str, str] = Field(
+        {},
+        description="Beginnings of names there, and what stands for them here, in whole parts: `{main.0: project}`. "
+        "The first that fits a name is taken; the empty one fits all.",
+    )
     freeze: list[str] = Field([], description="Patterns of parameter names that stay as they are, such as `body.*`.")
-    strict: bool = Field(True, description="Refuse weights whose names or shapes differ; otherwise say which differ.")
+    strict: bool = Field(
+        True,
+        description="Refuse weights whose names or shapes differ. Otherwise load what fits, of a tensor that differs "
+        "along one dimension the leading part, and say what differs.",
+    )
+
+
+class AdaptSpec(Strict):
+    """Small matrices that learn beside the frozen weights of a network, and are all that checkpoints hold of it."""
+
+    use: Literal["lora"] = Field(description="`lora`: matrices of a low rank (Hu et al., 2021).")
+    rank: Positive = Field(8, description="The rank of the matrices.")
+    alpha: float | None = Field(
+        None, gt=0, description="What they add is multiplied by alpha / rank; by default alpha is twice the rank."
+    )
+    layers: list[str] = Field(
+        ["*"], description="Patterns of the names of the layers that get them: linear layers and convolutions."
+    )
+    train: list[str] = Field(
+        [], description="Patterns of further parameters that learn as they are, such as `label.*`."
+    )
 
 
 def _form_of_init(value: Any) -> str:
@@ -64,12 +95,30 @@ class NetworkSpec(ComponentSpec):
     init: Initialization | None = Field(
         None, description="An initialiser by name (normal, xavier, kaiming, orthogonal), or {from: RUN}."
     )
+    adapt: AdaptSpec | None = Field(None, description="Train small matrices beside the weights, which stay.")
+
+
+class Group(Strict):
+    """Parameters that learn at a rate of their own."""
+
+    match: list[str] = Field(min_length=1, description="Patterns of their names, such as `blocks.0.*`.")
+    scale: float = Field(ge=0, description="What their learning rate is, as a share of the optimiser's `lr`.")
 
 
 class OptimizerSpec(ComponentSpec):
-    """An optimiser: a component, and the largest gradient norm that it accepts."""
+    """An optimiser: a component, the largest gradient norm that it accepts, and groups of other learning rates."""
 
     clip: float | None = Field(None, gt=0, description="Scale gradients down to this norm.")
+    groups: list[Group] = Field(
+        [], description="Layers that learn at a share of the rate; the first group that names a parameter has it."
+    )
+
+
+class Thaw(Strict):
+    """Frozen parameters that learn from some step on."""
+
+    match: list[str] = Field(min_length=1, description="Patterns of their names.")
+    at: Count = Field(description="The step within the stage, from 0, in which they first learn.")
 
 
 class TermSpec(ComponentSpec):
@@ -106,6 +155,9 @@ class StageSpec(Strict):
         {}, description="By role, what is applied to a network after each of its optimiser steps."
     )
     schedules: dict[str, ComponentSpec] = Field({}, description="By path, values that change with the step.")
+    thaw: dict[str, list[Thaw]] = Field(
+        {}, description="By role, frozen parameters that learn from some step on, and in later stages."
+    )
     data: ComponentSpec | None = Field(None, description="Data for this stage alone, in place of the recipe's.")
 
 

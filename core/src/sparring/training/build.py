@@ -18,12 +18,15 @@ from sparring.interfaces.space import Space
 from sparring.plugins.registry import Registry, as_spec
 from sparring.recipes.check import network_kind
 from sparring.recipes.schema import InitializeFrom, NetworkSpec, Recipe, StageSpec
+from sparring.spaces.label import LabelSpace
 from sparring.training.feed import Feed
 from sparring.training.optim import correct_for_lazy_updates, lazy_correction
 from sparring.training.parallel import Parallel
 from sparring.training.randomness import mix
 from sparring.training.stage import Stage, bind, check_continued, idle_parameters, places_from
-from sparring.transfer import freeze_as, initialize_from
+from sparring.transfer.adapt import adapt
+from sparring.transfer.groups import check_thaw, divide, learning, thawings
+from sparring.transfer.weights import freeze_as, initialize_from
 
 if TYPE_CHECKING:
     from sparring.training.run import Run
@@ -77,20 +80,32 @@ class Builder:
         """Build a network, or take the one that was given, and set its first weights.
 
         The weights depend on the recipe's seed and the role alone. Without ``weights`` those that a checkpoint will
-        bring are spared; what is to be frozen is frozen all the same.
+        bring are spared; what is to be frozen is frozen all the same. Of an adapted network a checkpoint brings the
+        matrices alone, so that the weights beside which they stand are set anew.
         """
         where = f"networks.{role}"
+        weights = weights or spec.adapt is not None
         with self._seeded("network", role):
             network = given
             if network is None:
                 network = self.registry.build(network_kind(self.registry, role, spec), spec, where, **self.handed)
             if weights and spec.init is not None and not isinstance(spec.init, InitializeFrom):
                 self.registry.build("initializer", spec.init, f"{where}.init")(network)
-        if isinstance(spec.init, InitializeFrom):
-            start = initialize_from if weights else freeze_as
-            self.notes += start(network, spec.init, role, where=f"{where}.init")
         assert isinstance(network, nn.Module)
+        if isinstance(spec.init, InitializeFrom):
+            place = f"{where}.init"
+            if weights:
+                self.notes += initialize_from(network, spec.init, role, where=place, classes=self._classes())
+            else:
+                self.notes += freeze_as(network, spec.init, role, where=place)
+        if spec.adapt is not None:
+            with self._seeded("adapt", role):
+                self.notes += adapt(network, spec.adapt, role, where=f"{where}.adapt")
         return network
+
+    def _classes(self) -> list[str] | None:
+        label = self.conditions.get("label")
+        return label.classes if isinstance(label, LabelSpace) else None
 
     def metrics(self) -> list[Metric]:
         """Build the metrics of the evaluation."""
@@ -122,6 +137,7 @@ class Builder:
         for index, spec in enumerate(self.recipe.stages):
             try:
                 parallel.parts(spec.batch, spec.accumulate, where=f"stages.{index}.batch")
+                problems += check_thaw(networks, spec, where=f"stages.{index}")
                 self._stage(networks, index)
             except RecipeError as error:
                 problems += error.problems
@@ -133,6 +149,9 @@ class Builder:
     def stage(self, run: Run, index: int) -> Stage:
         """Build a stage: its objective and terms, its optimisers, its feed."""
         spec, where = self.recipe.stages[index], f"stages.{index}"
+        for earlier in range(index):
+            for thawing in thawings(run.networks, self.recipe.stages[earlier], where=f"stages.{earlier}"):
+                thawing.thaw()
         stage = self._stage(run.networks, index)
         data = self.data
         if spec.data is not None:
@@ -162,11 +181,13 @@ class Builder:
         check_continued(updates, f"{where}.objective")
         start = sum(before.steps for before in self.recipe.stages[:index])
         stage = Stage(index, spec.name, start, spec.steps, spec.batch, spec.accumulate, objective, updates)
-        self._optimizers(stage, spec, networks, where)
+        stage.thawings = thawings(networks, spec, where=where)
+        learn = learning(networks, self.recipe.stages[: index + 1])
+        self._optimizers(stage, spec, networks, learn, where)
         for update in updates:
             roles = [parameter for role in update.trains for parameter in networks[role].parameters()]
-            stage.trained[update.name] = [parameter for parameter in roles if parameter.requires_grad]
-            stage.idle[update.name] = idle_parameters(networks, update)
+            stage.trained[update.name] = [parameter for parameter in roles if id(parameter) in learn]
+            stage.idle[update.name] = idle_parameters(networks, update, learn)
         return stage
 
     @contextmanager
@@ -221,15 +242,18 @@ class Builder:
         if problems:
             raise RecipeError(problems, recipe=self.recipe.name)
 
-    def _optimizers(self, stage: Stage, spec: StageSpec, networks: Mapping[str, nn.Module], where: str) -> None:
+    def _optimizers(
+        self, stage: Stage, spec: StageSpec, networks: Mapping[str, nn.Module], learn: set[int], where: str
+    ) -> None:
         corrections = {}
         for role, chosen in spec.optimizers.items():
-            parameters = [parameter for parameter in networks[role].parameters() if parameter.requires_grad]
+            parameters = [parameter for parameter in networks[role].parameters() if id(parameter) in learn]
             place = f"{where}.optimizers.{role}"
             if not parameters:
                 raise RecipeError([Problem(place, f"every parameter of '{role}' is frozen", "remove the optimiser")])
             optimizer = self.registry.build("optimizer", chosen, place, parameters=parameters)
             everies = [update.every for update in stage.updates if role in update.trains]
+            divide(optimizer, networks[role], chosen.groups, role, where=place)
             correct_for_lazy_updates(optimizer, everies)
             corrections[role] = lazy_correction(everies) if "betas" in optimizer.param_groups[0] else 1.0
             stage.optimizers[role] = optimizer

@@ -37,6 +37,8 @@ class StagedTrainer(Trainer):
         """Take one training step: each update that is due, then the moving averages."""
         for bound in stage.schedules:
             bound.assign(bound.schedule.value(run.stage_step, stage.steps))
+        for thawing in stage.thaw(run.stage_step):
+            run.say(f"{thawing.role}: {len(thawing.parameters)} frozen parameters learn from step {thawing.at} on")
         contexts: list[Context] = []
         for update in stage.updates:
             if run.stage_step % update.every:
@@ -51,7 +53,7 @@ class StagedTrainer(Trainer):
     def update(self, run: Run, stage: Stage, update: Update, repeat: int, before: Sequence[Context]) -> list[Context]:
         """Take one optimiser step; return its contexts, which the next update may continue."""
         device, place = run.device, Place(run.stage_step, update.name, repeat)
-        idle, parameters = stage.idle[update.name], stage.trained[update.name]
+        idle, parameters = stage.idle_in(update.name), stage.trained[update.name]
         contexts = [context.continued() for context in before] if update.continues else contexts_at(run, stage, place)
         for role in update.trains:
             stage.optimizers[role].zero_grad(set_to_none=True)
@@ -90,7 +92,7 @@ def contexts_at(run: Run, stage: Stage, place: Place) -> list[Context]:
     part takes its rows.
     """
     update = next(update for update in stage.updates if update.name == place.update)
-    idle = frozenset(id(parameter) for parameter in stage.idle[update.name])
+    idle = frozenset(id(parameter) for parameter in stage.idle_in(update.name))
     return [
         Context(
             run.networks,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import fcntl
 import hashlib
 import json
@@ -10,7 +11,7 @@ import platform
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,8 @@ from sparring.training.checkpoint import FINAL, UNFINISHED, Manifest
 from sparring.training.ema import MovingAverage
 from sparring.training.parallel import Parallel
 from sparring.training.stage import Stage
+from sparring.transfer.adapt import merged
+from sparring.transfer.groups import SCALE
 
 if TYPE_CHECKING:
     from sparring.training.run import Run
@@ -51,9 +54,18 @@ def refuse_existing(folder: Path) -> None:
 
 
 def create(
-    folder: Path, recipe: Recipe, registry: Registry, spaces: Mapping[str, Any], threads: int, world: int
+    folder: Path,
+    recipe: Recipe,
+    registry: Registry,
+    spaces: Mapping[str, Any],
+    threads: int,
+    world: int,
+    notes: Sequence[str] = (),
 ) -> None:
-    """Make a run's folder, with the resolved recipe and the environment; it gets its name when both are in it."""
+    """Make a run's folder, with the resolved recipe and the environment; it gets its name when both are in it.
+
+    ``notes`` say where first weights came from.
+    """
     beside = folder.with_name(f"{UNFINISHED}{folder.name}")
     environment = {
         "sparring": __version__,
@@ -68,6 +80,7 @@ def create(
         "processes": world,
         "spaces": spaces,
         "samples": getattr(registry.find("space", spaces["sample"]["use"]).load(), "called", Space.called),
+        "first weights": list(notes),
         "command": sys.argv[1:],
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
@@ -134,7 +147,11 @@ def held(folder: Path, parallel: Parallel) -> Iterator[None]:
 
 def identity(recipe: Recipe) -> str:
     """Return a fingerprint of what a checkpoint's weights belong to."""
-    parts = {role: spec.model_dump(mode="json", exclude={"init"}) for role, spec in recipe.networks.items()}
+    parts = {
+        # A network without adapters has the fingerprint that it had before there were any.
+        role: spec.model_dump(mode="json", exclude={"init"} if spec.adapt else {"init", "adapt"})
+        for role, spec in recipe.networks.items()
+    }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -203,7 +220,8 @@ def restore(run: Run, stage: Stage, state: Mapping[str, Any]) -> None:
             built = [dict(group) for group in optimizer.param_groups]
             optimizer.load_state_dict(state["optimizers"][role])
             # The saved state brings the saved settings: a branch may have changed them in its recipe.
-            named = run.recipe.stages[stage.index].optimizers[role].options
+            spec = run.recipe.stages[stage.index].optimizers[role]
+            named = {*spec.options, *(("lr", SCALE) if spec.groups else ())}
             for group, fresh in zip(optimizer.param_groups, built, strict=True):
                 group.update({name: fresh[name] for name in named if name in fresh})
         stage.objective.load_state_dict(state["objective"])
@@ -247,7 +265,11 @@ def describe_space(registry: Registry, space: Space) -> dict[str, Any]:
 
 
 def write_final(run: Run) -> None:
-    """Write the final weights: averaged where an average is kept, the best where the recipe keeps the best."""
+    """Write the final weights: averaged where an average is kept, the best where the recipe keeps the best.
+
+    Adapters are merged into the weights that they stand beside: what is final needs no source, and fits the network
+    as it is without them.
+    """
     written = run.folder / f"{UNFINISHED}{FINAL}"
     written.mkdir(exist_ok=True)
     best = best_checkpoint(run)
@@ -256,12 +278,18 @@ def write_final(run: Run) -> None:
         target = written / f"{role}.safetensors"
         if best is None:
             averaged = role in run.averages
-            checkpoint.write_weights(run.best_network(role), target)
+            checkpoint.write_weights(merged(run.best_network(role)), target)
         else:
             # The best may be of an earlier stage, in which no average was kept.
             average = best / f"{role}.average.safetensors"
             averaged = average.exists()
-            target.write_bytes((average if averaged else best / f"{role}.safetensors").read_bytes())
+            chosen = average if averaged else best / f"{role}.safetensors"
+            if run.recipe.networks[role].adapt is None:
+                target.write_bytes(chosen.read_bytes())
+            else:
+                network = copy.deepcopy(run.networks[role])
+                checkpoint.load_weights(network, chosen, role=role)
+                checkpoint.write_weights(merged(network), target)
         weights[role] = "average" if averaged else "live"
     environment = read_environment(run.folder)
     config = {

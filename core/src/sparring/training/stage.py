@@ -14,6 +14,7 @@ from sparring.interfaces.augmentation import Constraint
 from sparring.interfaces.objective import Objective, Update
 from sparring.training.feed import Feed, Place
 from sparring.training.schedules import Schedule
+from sparring.transfer.groups import SCALE, Thawing
 
 
 @dataclass
@@ -24,7 +25,9 @@ class Stage:
         index: Its number in the recipe, from 0.
         start: The run's step at which it begins.
         updates: What each step does, in order.
-        idle: For each update, the parameters that take no gradient during it.
+        trained: For each update, the parameters that it trains.
+        idle: For each update, those that take no gradient during it.
+        thawings: What is still to be thawed; until then it is among ``trained`` and ``idle``, without a gradient.
     """
 
     index: int
@@ -42,6 +45,19 @@ class Stage:
     schedules: list[BoundSchedule] = field(default_factory=list)
     trained: dict[str, list[nn.Parameter]] = field(default_factory=dict)
     idle: dict[str, list[nn.Parameter]] = field(default_factory=dict)
+    thawings: list[Thawing] = field(default_factory=list)
+
+    def thaw(self, step: int) -> list[Thawing]:
+        """Let parameters learn whose step has come, after a resume or now; return what was thawed."""
+        due = [thawing for thawing in self.thawings if thawing.at <= step]
+        self.thawings = [thawing for thawing in self.thawings if thawing.at > step]
+        for thawing in due:
+            thawing.thaw()
+        return due
+
+    def idle_in(self, update: str) -> list[nn.Parameter]:
+        """List the parameters that take no gradient during an update; what is still frozen is not among them."""
+        return [parameter for parameter in self.idle[update] if parameter.requires_grad]
 
     def due(self, step: int) -> Iterator[Place]:
         """List the updates of a step, repetitions apart."""
@@ -85,12 +101,21 @@ def check_continued(updates: tuple[Update, ...], where: str) -> None:
             raise RecipeError([problem])
 
 
-def idle_parameters(networks: Mapping[str, nn.Module], update: Update) -> list[nn.Parameter]:
-    """Return the parameters that an update leaves alone: those of other networks, unless its own share them."""
+def idle_parameters(
+    networks: Mapping[str, nn.Module], update: Update, learn: set[int] | None = None
+) -> list[nn.Parameter]:
+    """Return the parameters that an update leaves alone: those of other networks, unless its own share them.
+
+    Args:
+        networks: All networks.
+        update: The update.
+        learn: The ids of the parameters that learn in this stage; by default those that take a gradient now.
+    """
     trained = {id(parameter) for role in update.trains for parameter in networks[role].parameters()}
     others = [network for role, network in networks.items() if role not in update.trains]
     found = [parameter for network in others for parameter in network.parameters()]
-    return [parameter for parameter in found if parameter.requires_grad and id(parameter) not in trained]
+    learning = [part for part in found if (part.requires_grad if learn is None else id(part) in learn)]
+    return [parameter for parameter in learning if id(parameter) not in trained]
 
 
 @dataclass
@@ -126,7 +151,7 @@ def bind(
             def assign_group(value: float) -> None:
                 # Asked anew each time: loading an optimiser's state replaces its groups.
                 for group in optimizer.param_groups:
-                    group[rest[1]] = value * correction
+                    group[rest[1]] = value * correction * (group.get(SCALE, 1.0) if rest[1] == "lr" else 1.0)
 
             return BoundSchedule(path, schedule, assign_group)
         raise RecipeError(

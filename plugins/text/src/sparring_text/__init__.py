@@ -33,7 +33,7 @@ for kind, name, target, summary in (
         "generator",
         "causal-lm",
         "networks.causal_lm:CausalLMGenerator",
-        "Any Hugging Face causal language model, trained whole or by LoRA",
+        "Any Hugging Face causal language model",
     ),
     ("encoder", "language-model", "metrics.encoders:LanguageModelEncoder", "A small LSTM, trained on the data's text"),
     ("encoder", "sentence-encoder", "metrics.encoders:SentenceEncoder", "Any Hugging Face encoder, by its name"),

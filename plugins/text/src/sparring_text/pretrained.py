@@ -5,46 +5,21 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import torch
 from torch import nn
 
-from sparring.errors import DataError, PluginError
-
-
-def import_transformers() -> ModuleType:
-    """Return the library transformers, which then does without torchaudio where that cannot be loaded.
-
-    It imports torchaudio wherever that is installed, for any model of text too, and published torchaudio cannot be
-    loaded beside a torch that is built for processors alone.
-
-    Raises:
-        PluginError: It is not installed.
-    """
-    try:
-        import transformers
-        from transformers.utils import import_utils
-    except ImportError as cause:
-        raise PluginError(
-            "pretrained models need the library transformers", remedy="`pip install transformers`"
-        ) from cause
-    if import_utils.is_torchaudio_available():
-        try:
-            import torchaudio  # noqa: F401
-        except (OSError, ImportError, RuntimeError):
-            # Its modules take this function from either place when they are imported.
-            for module in (transformers.utils, import_utils):
-                vars(module)["is_torchaudio_available"] = lambda: False
-    return transformers
+from sparring.errors import DataError
+from sparring.transfer.libraries import import_transformers
 
 
 def load_causal_lm(source: str) -> Any:
     """Return a causal language model, in float32.
 
     Args:
-        source: A folder, or the name of a model on the Hugging Face hub.
+        source: A folder, the name of a model on the Hugging Face hub, or a file that ends in ``.gguf``, whose
+            quantised weights are unpacked.
 
     Raises:
         DataError: There is no such model.
@@ -76,13 +51,14 @@ def load_tokenizer(source: str) -> Any:
     """Return a model's tokenizer, which is one of the tokenizers library.
 
     Args:
-        source: A folder, or the name of a model on the Hugging Face hub.
+        source: A folder, the name of a model on the Hugging Face hub, or a file that ends in ``.gguf``.
 
     Raises:
         DataError: There is no such tokenizer.
     """
     load = import_transformers().AutoTokenizer.from_pretrained
-    tokenizer = _attempt(source, lambda: load(source, trust_remote_code=False))
+    place, options = _placed(source)
+    tokenizer = _attempt(source, lambda: load(place, trust_remote_code=False, **options))
     if not tokenizer.is_fast:
         raise DataError(
             "the model's tokenizer is none of the tokenizers library",
@@ -98,11 +74,18 @@ def _load(source: str, load: Callable[..., Any], **options: Any) -> Any:
     logging.disable_progress_bar()  # it would run through our own
     try:
         # Weights as safetensors alone: other files may run code when they are read. So may a model's own code.
-        options |= {"dtype": torch.float32, "use_safetensors": True, "trust_remote_code": False}
-        return _attempt(source, lambda: load(source, **options))
+        place, of_file = _placed(source)
+        options |= {"dtype": torch.float32, "use_safetensors": True, "trust_remote_code": False, **of_file}
+        return _attempt(source, lambda: load(place, **options))
     finally:
         if shown:
             logging.enable_progress_bar()
+
+
+def _placed(source: str) -> tuple[str, dict[str, Any]]:
+    """Return a source as the library wants it: of a GGUF file its folder, and its name as an option."""
+    file = Path(source)
+    return (str(file.parent), {"gguf_file": file.name}) if file.suffix == ".gguf" else (source, {})
 
 
 def _attempt(source: str, load: Callable[[], Any]) -> Any:
@@ -114,8 +97,8 @@ def _attempt(source: str, load: Callable[[], Any]) -> Any:
         raise DataError(
             f"no pretrained model can be loaded: {here}; {said[:200]}",
             where=source,
-            remedy="give a folder with config.json, model.safetensors and tokenizer.json, or the name of such a model "
-            "on the Hugging Face hub",
+            remedy="give a folder with config.json, model.safetensors and tokenizer.json, the name of such a model on "
+            "the Hugging Face hub, or a GGUF file (which needs `sparring-text[gguf]`)",
         ) from cause
 
 

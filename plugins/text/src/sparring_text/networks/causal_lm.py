@@ -1,4 +1,4 @@
-"""A pretrained causal language model that goes on learning, whole or by LoRA.
+"""A pretrained causal language model that goes on learning.
 
 Letters in names of tensors: B rows of the batch, T positions, V tokens of our vocabulary, E values of a token's
 embedding, A tokens of the model's own vocabulary.
@@ -15,12 +15,11 @@ from torch import Tensor, nn
 from sparring.interfaces.data import Condition
 from sparring.interfaces.generator import Generated, SequenceGenerator
 from sparring.interfaces.space import Space
-from sparring.networks.frozen import Frozen
+from sparring.transfer.libraries import import_transformers
 from sparring_text.networks import autoregressive
 from sparring_text.networks.autoregressive import NEVER, Feedback, Relaxation, State, never_written
 from sparring_text.networks.conditioning import label_embedding
-from sparring_text.networks.lora import adapt
-from sparring_text.pretrained import check_room, fingerprint, import_transformers, load_causal_lm
+from sparring_text.pretrained import check_room, load_causal_lm
 from sparring_text.pretrained_tokens import their_numbers
 from sparring_text.spaces import token_space
 from sparring_text.tokens import UNKNOWN
@@ -32,16 +31,14 @@ class CausalLMGenerator(SequenceGenerator):
     """Write sentences with any causal language model of the Hugging Face hub, such as GPT-2, Llama or SmolLM2.
 
     The data's tokens must be those of the model. Those of its tokens that the data do not have are never written, nor
-    are padding and start. All its weights are trained, or with ``lora_rank`` only small matrices beside them (Hu et al.
-    2021, arXiv:2106.09685), by the library peft: then the pretrained weights stay as they are, and are not written into
-    checkpoints, only their hash. A class label is embedded, and added to the input of each step; its embedding is 0 at
-    first, so that the model begins as it was pretrained.
+    are padding and start. All its weights are trained, or by ``adapt: {use: lora}`` only small matrices beside them. A
+    class label is embedded, and added to the input of each step; its embedding is 0 at first, so that the model begins
+    as it was pretrained. With ``adapt`` it learns along by ``train: ["label.*"]``.
 
     Args:
         space: The sentences' space: ``(T,)`` tokens.
         conditions: None, or ``label``.
         pretrained: The model: a folder, or its name on the hub, from where it is fetched when the network is built.
-        lora_rank: Rank of the matrices of LoRA; 0 trains the whole model.
         relaxation: What the critic sees, ``straight-through`` or ``soft`` rows: see ``text/lstm``.
         feedback: What the network reads next while relaxing, ``hard``, ``straight-through`` or ``soft``: see
             ``text/lstm``.
@@ -52,13 +49,10 @@ class CausalLMGenerator(SequenceGenerator):
         space: Space,
         conditions: Mapping[str, Space],
         pretrained: str,
-        lora_rank: int = 0,
         relaxation: Relaxation = "straight-through",
         feedback: Feedback = "hard",
     ) -> None:
         super().__init__()
-        if lora_rank < 0:
-            raise ValueError(f"lora_rank is {lora_rank}, and must be 0 or above")
         known = token_space(space, NAME)
         self.vocabulary, self.length = known.vocabulary, known.length
         self.relaxation, self.feedback = relaxation, feedback
@@ -75,12 +69,7 @@ class CausalLMGenerator(SequenceGenerator):
         self.label = label_embedding(conditions, model.get_input_embeddings().embedding_dim, NAME)
         if self.label is not None:
             nn.init.zeros_(self.label.weight)
-        if lora_rank:
-            frozen = Frozen[nn.Module](model, fingerprint(model))
-            self.model: nn.Module = frozen
-            self.adapters = nn.ParameterDict(adapt(frozen.network, lora_rank))
-        else:
-            self.model = model
+        self.model: Any = model
 
     def forward(self, latent: Tensor | None, condition: Condition) -> NoReturn:
         """Refuse: sentences are sampled, not computed from a latent.
@@ -117,7 +106,7 @@ class CausalLMGenerator(SequenceGenerator):
 
     def embeddings(self) -> Tensor:
         """Return what it reads of each of our tokens, ``(V, E)``."""
-        table_VE: Tensor = self._network.get_input_embeddings()(self.theirs)
+        table_VE: Tensor = self.model.get_input_embeddings()(self.theirs)
         return table_VE
 
     def begin(self, n: int) -> State:
@@ -129,19 +118,15 @@ class CausalLMGenerator(SequenceGenerator):
         cache = import_transformers().DynamicCache()
         for layer in range(len(state) // 2):
             cache.update(state[2 * layer], state[2 * layer + 1], layer)
-        found = self._network(inputs_embeds=before_BE[:, None], past_key_values=cache, use_cache=True)
+        found = self.model(inputs_embeds=before_BE[:, None], past_key_values=cache, use_cache=True)
         following = [part for layer in found.past_key_values.layers for part in (layer.keys, layer.values)]
         return found.logits[:, 0].index_select(1, self.theirs), tuple(following)
 
     def read(self, before_BTE: Tensor) -> Tensor:
         """Return the model's own scores of our tokens after each token, ``(B, T, V)``."""
-        scores_BTA: Tensor = self._network(inputs_embeds=before_BTE, use_cache=False).logits
+        scores_BTA: Tensor = self.model(inputs_embeds=before_BTE, use_cache=False).logits
         return scores_BTA.index_select(2, self.theirs)
 
     def score(self, hidden: Tensor) -> Tensor:
         """Return scores ``(…, V)``, of which those of tokens that are never written are hidden."""
         return hidden + self.never
-
-    @property
-    def _network(self) -> Any:
-        return self.model.network if isinstance(self.model, Frozen) else self.model
