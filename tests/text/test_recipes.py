@@ -25,6 +25,7 @@ STEPS = 2
 SMALL: Mapping[str, Mapping[str, Any]] = {
     "oracle-mle": ORACLE,
     "oracle-dense": ORACLE,
+    "oracle-narrow": ORACLE,
     "oracle-gumbel": ORACLE,
     "oracle-reinforce": ORACLE,
     "grammar-gumbel": {"count": 400},
