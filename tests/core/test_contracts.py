@@ -50,6 +50,20 @@ DOMAINS = Domains(count=32)
 helper = Plugin("helper")
 
 
+@helper.encoder("halves")
+class Halves(Encoder):
+    """Two classes of points: those to the left and those to the right."""
+
+    name = "halves"
+
+    def forward(self, sample: Tensor) -> Tensor:
+        return sample
+
+    def probabilities(self, sample: Tensor) -> Tensor:
+        right = sample.flatten(1)[:, :1].sigmoid()
+        return torch.cat([1 - right, right], dim=1)
+
+
 @helper.encoder("flat")
 class Flat(Encoder):
     """The sample itself as its features."""
@@ -321,6 +335,21 @@ class TestReinforceWithACritic(ObjectiveContract):
     options = {"reward": {"use": "critic", "loss": "non-saturating", "steps": 2}}  # noqa: RUF012
 
 
+class TestSelfCriticalReinforce(ObjectiveContract):
+    name, sequences = "reinforce", True
+    options = {"reward": {"use": "length", "target": 4}, "baseline": "self-critical"}  # noqa: RUF012
+
+
+class TestReinforceOnASum(ObjectiveContract):
+    name, sequences = "reinforce", True
+    options: ClassVar[Mapping[str, Any]] = {
+        "reward": {
+            "use": "sum",
+            "parts": {"a": {"use": "length", "target": 4}, "b": {"use": "critic", "loss": "hinge"}},
+        }
+    }
+
+
 class TestGRPO(ObjectiveContract):
     name, sequences = "grpo", True
     options = {"reward": {"use": "length", "target": 4}, "group": 3, "passes": 2}  # noqa: RUF012
@@ -366,12 +395,33 @@ class TestEntropy(TermContract):
     name, sequences = "entropy", True
 
 
+class TestImitation(TermContract):
+    name, sequences = "imitation", True
+
+
+class TestClassifierReward(RewardContract):
+    plugin, name, options = helper, "classifier", {"encoder": "helper/halves", "wanted": 1}
+
+
 class TestCriticReward(RewardContract):
     name, options, sequences = "critic", {"loss": "hinge"}, True
 
 
 class TestLength(RewardContract):
     name, options, sequences = "length", {"target": 4}, True
+
+
+class TestCriticRewardOfImages(RewardContract):
+    name, options = "critic", {"loss": "hinge", "steps": 0}
+
+
+class TestSum(RewardContract):
+    name, sequences = "sum", True
+    options: ClassVar[Mapping[str, Any]] = {
+        "parts": {"length": {"use": "length", "target": 4}, "real": {"use": "critic", "loss": "hinge"}},
+        "weights": {"real": 0.5},
+        "normalise": ["length"],
+    }
 
 
 class TestConstant(ScheduleContract):

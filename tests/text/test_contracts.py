@@ -22,7 +22,6 @@ from sparring.testing import (
     MetricContract,
     SequenceGeneratorContract,
     SpaceContract,
-    TermContract,
     contracts_in,
     covers,
 )
@@ -307,10 +306,6 @@ class TestTemperatureFrontier(OracleMetricContract):
     expected_failures: ClassVar[Mapping[str, str]] = {
         "test_real_samples_score_better_than_noise": "it draws the generator's samples itself",
     }
-
-
-class TestImitation(TermContract):
-    plugin, name, sequences = plugin, "text/imitation", True
 
 
 def test_every_component_is_under_contract() -> None:

@@ -64,8 +64,10 @@ _COMPONENTS = {
         ("sgd", "training.optim:sgd", "Stochastic gradient descent"),
     ],
     "reward": [
+        ("classifier", "rewards.classifier:ClassifierReward", "The probability of a wanted class"),
         ("critic", "rewards.critic:CriticReward", "What a discriminator takes for real, while it learns (SeqGAN)"),
         ("length", "rewards.length:Length", "Sequences of a wanted length"),
+        ("sum", "rewards.sum:WeightedSum", "Several rewards, weighed and perhaps normalised"),
     ],
     "schedule": [
         ("constant", "training.schedules:Constant", "One value"),
@@ -91,6 +93,7 @@ _COMPONENTS = {
             "Gradient norm between real and fake (WGAN-GP)",
         ),
         ("identity", "terms.cycle:Identity", "What is of the wanted domain already stays (CycleGAN)"),
+        ("imitation", "terms.imitation:Imitation", "Likelihood beside a critic or a reward, so that language is kept"),
         ("kl", "terms.policy:KL", "How far a generator has gone from where the stage began (policy gradients)"),
         ("lecam", "terms.lecam:LeCam", "Logits held near averages of the other side's (LeCam)"),
         ("mutual-information", "terms.heads:MutualInformation", "Codes that can be read off the samples (InfoGAN)"),

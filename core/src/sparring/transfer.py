@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -28,7 +29,8 @@ def initialize_from(network: nn.Module, spec: InitializeFrom, role: str, *, wher
         CheckpointError: The weights are missing or do not fit.
     """
     file = _weight_file(Path(spec.from_), spec.network or role, where)
-    theirs, ours = read_weights(file), network.state_dict()
+    theirs = {_renamed(name, spec.rename): value for name, value in read_weights(file).items()}
+    ours = network.state_dict()
     fitting = {name: value for name, value in theirs.items() if name in ours and ours[name].shape == value.shape}
     missing = sorted(set(ours) - set(fitting))
     surplus = sorted(set(theirs) - set(fitting))
@@ -69,6 +71,13 @@ def freeze_as(network: nn.Module, spec: InitializeFrom, role: str, *, where: str
             parameter.requires_grad_(False)
         notes.append(f"{role}: {len(chosen)} parameters frozen by '{pattern}'")
     return notes
+
+
+def _renamed(name: str, prefixes: Mapping[str, str]) -> str:
+    for theirs, ours in prefixes.items():
+        if not theirs or name == theirs or name.startswith(f"{theirs}."):
+            return f"{ours}.{name[len(theirs) :].removeprefix('.')}" if ours else name[len(theirs) :].removeprefix(".")
+    return name
 
 
 def _weight_file(source: Path, role: str, where: str) -> Path:

@@ -34,6 +34,11 @@ class InitializeFrom(BaseModel):
 
     from_: str = Field(alias="from", description="A run's folder, or a .safetensors file.")
     network: str | None = Field(None, description="The role to read there; by default the same role.")
+    rename: dict[str, str] = Field(
+        {},
+        description="Beginnings of names there, and what stands for them here, in whole parts: `{main.0: project}`. "
+        "The first that fits a name is taken; the empty one fits all.",
+    )
     freeze: list[str] = Field([], description="Patterns of parameter names that stay as they are, such as `body.*`.")
     strict: bool = Field(True, description="Refuse weights whose names or shapes differ; otherwise say which differ.")
 

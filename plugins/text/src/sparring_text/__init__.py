@@ -80,7 +80,6 @@ for kind, name, target, summary in (
         "metrics.temperature_frontier:TemperatureFrontier",
         "Likelihood both ways at several temperatures (Caccia et al.)",
     ),
-    ("term", "imitation", "imitation:Imitation", "Likelihood beside a critic, so that a generator keeps its language"),
     ("space", "tokens", "spaces:TokenSpace", "Sentences as sequences of words or word pieces"),
 ):
     plugin.add(kind, name, f"sparring_text.{target}", summary)
