@@ -15,6 +15,7 @@ from sparring.data.memory import MemoryData
 from sparring.networks.coded import CodedGenerator
 from sparring.networks.heads import HeadedDiscriminator
 from sparring.networks.mlp import MLPDiscriminator, MLPGenerator
+from sparring.networks.steered import SteeredGenerator
 from sparring.spaces.label import LabelSpace
 from sparring.spaces.point import PointSpace
 from sparring.testing import (
@@ -110,6 +111,17 @@ def coded_and_headed() -> Mapping[str, nn.Module]:
         }
 
 
+CLASS_REWARD = {"use": "classifier", "encoder": "helper/halves", "wanted": 1}
+
+
+def steered_points() -> SteeredGenerator:
+    """Return a small policy over the latents of a generator of points."""
+    with global_seed(0):
+        network = SteeredGenerator(MLPGenerator(PointSpace(), {}, latent_dim=3, width=8), {}, width=8)
+        nn.init.normal_(network.change.weight)  # as after some steps: at first nothing diverges
+    return network
+
+
 def test_every_component_is_under_contract() -> None:
     covers(plugin, *contracts_in(globals()))
 
@@ -196,6 +208,19 @@ class TestCoded(GeneratorContract):
         "generator": {"use": "mlp", "latent_dim": 9, "width": 8},
         "categorical": [3, 2],
         "continuous": 2,
+    }
+
+
+class TestSteered(GeneratorContract):
+    name = "steered"
+    options: ClassVar[Mapping[str, Any]] = {"generator": {"use": "mlp", "latent_dim": 4, "width": 8}, "width": 8}
+
+
+class TestSteeredCodes(GeneratorContract):
+    name, conditions = "steered", {}
+    options: ClassVar[Mapping[str, Any]] = {
+        "generator": {"use": "coded", "generator": {"use": "mlp", "latent_dim": 4, "width": 8}, "continuous": 1},
+        "width": 8,
     }
 
 
@@ -364,6 +389,24 @@ class TestPPO(ObjectiveContract):
             return {**super().networks(), "value": TokenValues()}
 
 
+class TestLatentPolicy(ObjectiveContract):
+    plugin, name = helper, "latent-policy"
+    options: ClassVar[Mapping[str, Any]] = {"reward": CLASS_REWARD}
+
+    def networks(self) -> Mapping[str, nn.Module]:
+        return {**super().networks(), "generator": steered_points()}
+
+
+class TestRewardGradient(ObjectiveContract):
+    plugin, name = helper, "reward-gradient"
+    options: ClassVar[Mapping[str, Any]] = {"reward": CLASS_REWARD, "anchor": 0.5}
+
+
+class TestRewardGradientOfALearningCritic(ObjectiveContract):
+    name = "reward-gradient"
+    options: ClassVar[Mapping[str, Any]] = {"reward": {"use": "critic", "loss": "hinge", "worth": "logit"}}
+
+
 class TestRegression(ObjectiveContract):
     name, options = "regression", {"norm": "l2", "weight": 2.0}
 
@@ -401,6 +444,13 @@ class TestImitation(TermContract):
 
 class TestClassifierReward(RewardContract):
     plugin, name, options = helper, "classifier", {"encoder": "helper/halves", "wanted": 1}
+
+
+class TestLatentKL(TermContract):
+    name = "latent-kl"
+
+    def networks(self) -> Mapping[str, nn.Module]:
+        return {**super().networks(), "generator": steered_points()}
 
 
 class TestCriticReward(RewardContract):

@@ -16,7 +16,8 @@ from sparring import Batch, Condition, Context, Critique, Discriminator, Generat
 from sparring.interfaces.objective import Objective, Update, WeightedTerm
 from sparring.losses.cross_entropy import NonSaturating
 from sparring.objectives.grpo import GRPO, standardised
-from sparring.objectives.policy import Judge, clipped, discounted, rollout_values
+from sparring.objectives.judging import Judge
+from sparring.objectives.policy import clipped, discounted, rollout_values
 from sparring.objectives.ppo import PPO, advantages
 from sparring.objectives.reinforce import Reinforce
 from sparring.rewards.critic import CriticReward
@@ -204,7 +205,8 @@ def test_its_mean_is_the_exact_gradient(credit: Any, reward: Any, baseline: floa
 def test_the_likeliest_sequence_is_a_baseline() -> None:
     """Self-critical training: the same mean, compared with what the network would write without chance."""
     generator = Bigrams()
-    best, before = [], LETTERS
+    best: list[int] = []
+    before = LETTERS
     while len(best) < LENGTH and END not in best:
         before = int(generator.scores[before].argmax())
         best.append(before)
@@ -220,7 +222,7 @@ def test_the_likeliest_sequence_is_a_baseline() -> None:
     torch.testing.assert_close(torch.stack(found).mean(0), exact_gradient(generator), atol=0.02, rtol=0)
     for wrong in ({"credit": "token"}, {"discount": 0.5}):
         with pytest.raises(ValueError, match="self-critical"):
-            Reinforce(SequenceWorth(), baseline="self-critical", **wrong)  # type: ignore[arg-type]
+            Reinforce(SequenceWorth(), baseline="self-critical", **wrong)
 
 
 # ---- rows that cannot be scored ----

@@ -22,6 +22,7 @@ _COMPONENTS = {
     "generator": [
         ("coded", "networks.coded:CodedGenerator", "Any generator, with codes in its latent (InfoGAN)"),
         ("mlp", "networks.mlp:MLPGenerator", "A multilayer perceptron for samples of a fixed shape"),
+        ("steered", "networks.steered:SteeredGenerator", "Any generator, with a policy that chooses its latents"),
     ],
     "initializer": [
         ("kaiming", "training.initialize:Kaiming", "Normal weights scaled for leaky ReLUs (He)"),
@@ -47,6 +48,11 @@ _COMPONENTS = {
         ("adversarial", "objectives.adversarial:Adversarial", "A generator against a discriminator"),
         ("cycle", "objectives.cycle:Cycle", "Unpaired translation, there and back (CycleGAN)"),
         ("grpo", "objectives.grpo:GRPO", "Policy gradient on rewards compared within a group"),
+        (
+            "latent-policy",
+            "objectives.latent_policy:LatentPolicy",
+            "Policy gradient on latents, by any reward; the generator stays",
+        ),
         ("likelihood", "objectives.likelihood:Likelihood", "Imitation by maximum likelihood"),
         (
             "metric-critic",
@@ -56,6 +62,11 @@ _COMPONENTS = {
         ("ppo", "objectives.ppo:PPO", "Policy gradient on advantages, with a network of values"),
         ("reinforce", "objectives.reinforce:Reinforce", "Policy gradient on a reward or a critic"),
         ("regression", "objectives.regression:Regression", "Imitation by the distance from real samples (L1, L2)"),
+        (
+            "reward-gradient",
+            "objectives.reward_gradient:RewardGradient",
+            "A generator climbs a differentiable reward, held near to its source",
+        ),
     ],
     "optimizer": [
         ("adam", "training.optim:adam", "Adam"),
@@ -95,6 +106,7 @@ _COMPONENTS = {
         ("identity", "terms.cycle:Identity", "What is of the wanted domain already stays (CycleGAN)"),
         ("imitation", "terms.imitation:Imitation", "Likelihood beside a critic or a reward, so that language is kept"),
         ("kl", "terms.policy:KL", "How far a generator has gone from where the stage began (policy gradients)"),
+        ("latent-kl", "terms.latent:LatentKL", "How far a policy over latents has gone from where it began"),
         ("lecam", "terms.lecam:LeCam", "Logits held near averages of the other side's (LeCam)"),
         ("mutual-information", "terms.heads:MutualInformation", "Codes that can be read off the samples (InfoGAN)"),
         ("r1", "terms.gradient_penalties:R1", "Squared gradient at real samples"),
