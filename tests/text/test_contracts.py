@@ -20,6 +20,7 @@ from sparring.testing import (
     DiscriminatorContract,
     EncoderContract,
     MetricContract,
+    RewardContract,
     SequenceGeneratorContract,
     SpaceContract,
     contracts_in,
@@ -236,6 +237,20 @@ class TestTrainedEncoder(TestPretrainedEncoder):
 
 class TestBLEU(MetricContract):
     plugin, name, data = plugin, "text/bleu", DATA
+
+
+class TestBLEUReward(RewardContract):
+    plugin, name, data = plugin, "text/bleu", DATA
+
+
+class TestWordsReward(RewardContract):
+    plugin, name, data = plugin, "text/words", DATA
+    options: ClassVar[Mapping[str, Any]] = {"wanted": ["cat"], "unwanted": ["dog"]}
+
+
+class TestPatternReward(RewardContract):
+    plugin, name, data = plugin, "text/pattern", DATA
+    options: ClassVar[Mapping[str, Any]] = {"pattern": "!$"}
 
 
 class TestSelfBLEU(MetricContract):
