@@ -442,6 +442,11 @@ class TestImitation(TermContract):
     name, sequences = "imitation", True
 
 
+class TestMeanReward(MetricContract):
+    plugin, name = helper, "reward"
+    options: ClassVar[Mapping[str, Any]] = {"reward": CLASS_REWARD}
+
+
 class TestClassifierReward(RewardContract):
     plugin, name, options = helper, "classifier", {"encoder": "helper/halves", "wanted": 1}
 

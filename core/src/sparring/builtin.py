@@ -43,6 +43,7 @@ _COMPONENTS = {
         ("frechet", "metrics.frechet:Frechet", "Fréchet distance of an encoder's features"),
         ("kernel-distance", "metrics.kernel_distance:KernelDistance", "Kernel distance of an encoder's features (KID)"),
         ("modes", "metrics.modes:Modes", "How many clusters the samples reach"),
+        ("reward", "metrics.reward:MeanReward", "The mean of any reward, beside that of real samples"),
     ],
     "objective": [
         ("adversarial", "objectives.adversarial:Adversarial", "A generator against a discriminator"),
