@@ -15,6 +15,7 @@ from sparring.data.memory import MemoryData
 from sparring.networks.coded import CodedGenerator
 from sparring.networks.heads import HeadedDiscriminator
 from sparring.networks.mlp import MLPDiscriminator, MLPGenerator
+from sparring.networks.steered import SteeredGenerator
 from sparring.spaces.label import LabelSpace
 from sparring.spaces.point import PointSpace
 from sparring.testing import (
@@ -48,6 +49,20 @@ from tests.core.translation import Domains, translators_and_critics
 LABEL = LabelSpace(["low", "high"])
 DOMAINS = Domains(count=32)
 helper = Plugin("helper")
+
+
+@helper.encoder("halves")
+class Halves(Encoder):
+    """Two classes of points: those to the left and those to the right."""
+
+    name = "halves"
+
+    def forward(self, sample: Tensor) -> Tensor:
+        return sample
+
+    def probabilities(self, sample: Tensor) -> Tensor:
+        right = sample.flatten(1)[:, :1].sigmoid()
+        return torch.cat([1 - right, right], dim=1)
 
 
 @helper.encoder("flat")
@@ -94,6 +109,17 @@ def coded_and_headed() -> Mapping[str, nn.Module]:
             "generator": CodedGenerator(MLPGenerator(PointSpace(), {}, latent_dim=7, width=8), [3], 2),
             "discriminator": HeadedDiscriminator(inner, PointSpace(), {"label": LABEL}, True, [3], 2),
         }
+
+
+CLASS_REWARD = {"use": "classifier", "encoder": "helper/halves", "wanted": 1}
+
+
+def steered_points() -> SteeredGenerator:
+    """Return a small policy over the latents of a generator of points."""
+    with global_seed(0):
+        network = SteeredGenerator(MLPGenerator(PointSpace(), {}, latent_dim=3, width=8), {}, width=8)
+        nn.init.normal_(network.change.weight)  # as after some steps: at first nothing diverges
+    return network
 
 
 def test_every_component_is_under_contract() -> None:
@@ -186,6 +212,19 @@ class TestCoded(GeneratorContract):
         "generator": {"use": "mlp", "latent_dim": 9, "width": 8},
         "categorical": [3, 2],
         "continuous": 2,
+    }
+
+
+class TestSteered(GeneratorContract):
+    name = "steered"
+    options: ClassVar[Mapping[str, Any]] = {"generator": {"use": "mlp", "latent_dim": 4, "width": 8}, "width": 8}
+
+
+class TestSteeredCodes(GeneratorContract):
+    name, conditions = "steered", {}
+    options: ClassVar[Mapping[str, Any]] = {
+        "generator": {"use": "coded", "generator": {"use": "mlp", "latent_dim": 4, "width": 8}, "continuous": 1},
+        "width": 8,
     }
 
 
@@ -325,6 +364,21 @@ class TestReinforceWithACritic(ObjectiveContract):
     options = {"reward": {"use": "critic", "loss": "non-saturating", "steps": 2}}  # noqa: RUF012
 
 
+class TestSelfCriticalReinforce(ObjectiveContract):
+    name, sequences = "reinforce", True
+    options = {"reward": {"use": "length", "target": 4}, "baseline": "self-critical"}  # noqa: RUF012
+
+
+class TestReinforceOnASum(ObjectiveContract):
+    name, sequences = "reinforce", True
+    options: ClassVar[Mapping[str, Any]] = {
+        "reward": {
+            "use": "sum",
+            "parts": {"a": {"use": "length", "target": 4}, "b": {"use": "critic", "loss": "hinge"}},
+        }
+    }
+
+
 class TestGRPO(ObjectiveContract):
     name, sequences = "grpo", True
     options = {"reward": {"use": "length", "target": 4}, "group": 3, "passes": 2}  # noqa: RUF012
@@ -337,6 +391,24 @@ class TestPPO(ObjectiveContract):
     def networks(self) -> Mapping[str, nn.Module]:
         with global_seed(0):
             return {**super().networks(), "value": TokenValues()}
+
+
+class TestLatentPolicy(ObjectiveContract):
+    plugin, name = helper, "latent-policy"
+    options: ClassVar[Mapping[str, Any]] = {"reward": CLASS_REWARD}
+
+    def networks(self) -> Mapping[str, nn.Module]:
+        return {**super().networks(), "generator": steered_points()}
+
+
+class TestRewardGradient(ObjectiveContract):
+    plugin, name = helper, "reward-gradient"
+    options: ClassVar[Mapping[str, Any]] = {"reward": CLASS_REWARD, "anchor": 0.5}
+
+
+class TestRewardGradientOfALearningCritic(ObjectiveContract):
+    name = "reward-gradient"
+    options: ClassVar[Mapping[str, Any]] = {"reward": {"use": "critic", "loss": "hinge", "worth": "logit"}}
 
 
 class TestRegression(ObjectiveContract):
@@ -381,12 +453,45 @@ class TestEntropy(TermContract):
     name, sequences = "entropy", True
 
 
+class TestImitation(TermContract):
+    name, sequences = "imitation", True
+
+
+class TestMeanReward(MetricContract):
+    plugin, name = helper, "reward"
+    options: ClassVar[Mapping[str, Any]] = {"reward": CLASS_REWARD}
+
+
+class TestClassifierReward(RewardContract):
+    plugin, name, options = helper, "classifier", {"encoder": "helper/halves", "wanted": 1}
+
+
+class TestLatentKL(TermContract):
+    name = "latent-kl"
+
+    def networks(self) -> Mapping[str, nn.Module]:
+        return {**super().networks(), "generator": steered_points()}
+
+
 class TestCriticReward(RewardContract):
     name, options, sequences = "critic", {"loss": "hinge"}, True
 
 
 class TestLength(RewardContract):
     name, options, sequences = "length", {"target": 4}, True
+
+
+class TestCriticRewardOfImages(RewardContract):
+    name, options = "critic", {"loss": "hinge", "steps": 0}
+
+
+class TestSum(RewardContract):
+    name, sequences = "sum", True
+    options: ClassVar[Mapping[str, Any]] = {
+        "parts": {"length": {"use": "length", "target": 4}, "real": {"use": "critic", "loss": "hinge"}},
+        "weights": {"real": 0.5},
+        "normalise": ["length"],
+    }
 
 
 class TestConstant(ScheduleContract):

@@ -16,7 +16,8 @@ from sparring import Batch, Condition, Context, Critique, Discriminator, Generat
 from sparring.interfaces.objective import Objective, Update, WeightedTerm
 from sparring.losses.cross_entropy import NonSaturating
 from sparring.objectives.grpo import GRPO, standardised
-from sparring.objectives.policy import Judge, clipped, discounted, rollout_values
+from sparring.objectives.judging import Judge
+from sparring.objectives.policy import clipped, discounted, rollout_values
 from sparring.objectives.ppo import PPO, advantages
 from sparring.objectives.reinforce import Reinforce
 from sparring.rewards.critic import CriticReward
@@ -53,7 +54,9 @@ class Bigrams(SequenceGenerator):
     ) -> Generated:
         before, tokens, lengths = torch.full((n,), LETTERS), [], torch.full((n,), LENGTH)
         for place in range(LENGTH):
-            drawn = torch.multinomial(self.scores.detach()[before].softmax(1), 1, generator=rng).squeeze(1)
+            drawn = torch.multinomial(
+                (self.scores.detach()[before] / temperature).softmax(1), 1, generator=rng
+            ).squeeze(1)
             if prefix is not None and place < prefix.shape[1]:
                 drawn = prefix[:, place]
             live = place < lengths
@@ -188,7 +191,7 @@ def test_its_mean_is_the_exact_gradient(credit: Any, reward: Any, baseline: floa
     """Forty thousand samples: whom rewards are credited to changes the variance, and not the mean."""
     generator = Bigrams()
     objective = Reinforce(reward, credit=credit, rollouts=1)
-    objective.baseline = baseline
+    objective.usual.value = baseline
     rows = 10_000
     found = []
     for seed in range(4):
@@ -197,6 +200,88 @@ def test_its_mean_is_the_exact_gradient(credit: Any, reward: Any, baseline: floa
         (loss,) = objective.terms(objective.updates[-1], context).values()
         found.append(-torch.autograd.grad(loss, generator.scores)[0])
     torch.testing.assert_close(torch.stack(found).mean(0), exact_gradient(generator), atol=0.012, rtol=0)
+
+
+def test_the_likeliest_sequence_is_a_baseline() -> None:
+    """Self-critical training: the same mean, compared with what the network would write without chance."""
+    generator = Bigrams()
+    best: list[int] = []
+    before = LETTERS
+    while len(best) < LENGTH and END not in best:
+        before = int(generator.scores[before].argmax())
+        best.append(before)
+    tokens = torch.tensor([best + [END] * (LENGTH - len(best))])
+    worth = float(worth_of(Batch(tokens, {}, torch.tensor([len(best)]))).sum())
+    objective, found = Reinforce(SequenceWorth(), baseline="self-critical"), []
+    for seed in range(4):
+        context = a_context(generator, 10_000)
+        context.rows_rng.manual_seed(seed)
+        (loss,) = objective.terms(objective.updates[-1], context).values()
+        found.append(-torch.autograd.grad(loss, generator.scores)[0])
+        assert float(context.recorded["greedy_reward"]) == pytest.approx(worth, abs=1e-5)
+    torch.testing.assert_close(torch.stack(found).mean(0), exact_gradient(generator), atol=0.02, rtol=0)
+    for wrong in ({"credit": "token"}, {"discount": 0.5}):
+        with pytest.raises(ValueError, match="self-critical"):
+            Reinforce(SequenceWorth(), baseline="self-critical", **wrong)
+
+
+# ---- rows that cannot be scored ----
+
+
+class Unsure:
+    """The worth of a sequence, or of its tokens; NaN where the sequence begins with a given letter."""
+
+    def __init__(self, letters: tuple[int, ...], tokens: bool = False) -> None:
+        self.letters, self.tokens = torch.tensor(letters), tokens
+
+    def __call__(self, samples: Batch, reference: Batch | None) -> Tensor:
+        worth = worth_of(samples) if self.tokens else worth_of(samples).sum(1)
+        unknown = torch.isin(samples.sample[:, 0], self.letters)
+        return worth.masked_fill(unknown[:, None] if self.tokens else unknown, torch.nan)
+
+
+OBJECTIVES: list[Any] = [
+    (Reinforce, {}, False),
+    (Reinforce, {"credit": "token"}, True),
+    (Reinforce, {"credit": "rollout", "rollouts": 2}, False),
+    (Reinforce, {"baseline": "self-critical"}, False),
+    (GRPO, {"group": 4}, False),
+    (PPO, {}, False),
+    (PPO, {}, True),
+]
+
+
+@pytest.mark.parametrize(("kind", "options", "tokens"), OBJECTIVES)
+def test_rows_without_a_reward_give_no_gradient(kind: Any, options: dict[str, Any], tokens: bool) -> None:
+    generator, rows = Bigrams(), 64
+    for letters in ((1,), (0, 1, 2)):
+        objective = kind(Unsure(letters, tokens), **options)
+        context = a_context(generator, rows, value=Judgement(torch.zeros(LENGTH)))
+        update = next(one for one in objective.updates if one.trains == ("generator",))
+        (loss,) = objective.terms(update, context).values()
+        context.log_prob().retain_grad()
+        loss.backward()
+        gradient = context.log_prob().grad
+        unknown = torch.isin(context.sample().sample[:, 0], torch.tensor(letters))
+        assert gradient is not None
+        assert not gradient[unknown].any()
+        assert gradient.isfinite().all()
+        assert bool(gradient[~unknown].any()) == bool((~unknown).any())
+        assert float(context.recorded["unscored"]) == pytest.approx(float(unknown.float().mean()))
+        worth = Unsure((), False)(Batch(context.sample().sample, {}, context.sample().lengths), None)
+        if not tokens and not unknown.all():
+            assert float(context.recorded["reward"]) == pytest.approx(float(worth[~unknown].mean()), abs=1e-5)
+        for each in objective.updates:
+            objective.after_update(each, [context])
+        mean = next(iter(objective.state_dict().values()), None)
+        assert (mean is None) == (kind is GRPO or bool(unknown.all())), "what is unknown moves no baseline"
+
+
+def test_a_group_is_compared_without_those_that_have_no_reward() -> None:
+    found = standardised(torch.tensor([[1.0, torch.nan, 3.0], [5.0, torch.nan, torch.nan]]))
+    assert found[0, [0, 2]].tolist() == pytest.approx([-0.7071, 0.7071], abs=1e-3)
+    assert found[0, 1].isnan()
+    assert found[1].isnan().all()
 
 
 # ---- a critic as the reward ----

@@ -76,7 +76,7 @@ def text(
     contend = {
         "name": "contend",
         "objective": {"use": "adversarial", "loss": "relativistic"},
-        "terms": [{"use": "text/imitation", "weight": 0.3}],
+        "terms": [{"use": "imitation", "weight": 0.3}],
         "steps": steps,
         "batch": 8,
         "optimizers": {"generator": optimizer, "discriminator": optimizer},

@@ -19,6 +19,7 @@ from sparring.testing import (
     EncoderContract,
     GeneratorContract,
     MetricContract,
+    RewardContract,
     SpaceContract,
     TermContract,
     contracts_in,
@@ -252,6 +253,14 @@ class TestFewLabels(MetricContract):
     plugin, name, data = plugin, "image/few-labels", DIGITS
     options: Mapping[str, Any] = {"steps": 30, "share": 0.5, "repeats": 1}
     rows = 64
+
+
+class TestInk(RewardContract):
+    plugin, name, data = plugin, "image/ink", DIGITS
+
+
+class TestSlant(RewardContract):
+    plugin, name, data = plugin, "image/slant", DIGITS
 
 
 class TestConfidence(MetricContract):

@@ -20,9 +20,9 @@ from sparring.testing import (
     DiscriminatorContract,
     EncoderContract,
     MetricContract,
+    RewardContract,
     SequenceGeneratorContract,
     SpaceContract,
-    TermContract,
     contracts_in,
     covers,
 )
@@ -239,6 +239,20 @@ class TestBLEU(MetricContract):
     plugin, name, data = plugin, "text/bleu", DATA
 
 
+class TestBLEUReward(RewardContract):
+    plugin, name, data = plugin, "text/bleu", DATA
+
+
+class TestWordsReward(RewardContract):
+    plugin, name, data = plugin, "text/words", DATA
+    options: ClassVar[Mapping[str, Any]] = {"wanted": ["cat"], "unwanted": ["dog"]}
+
+
+class TestPatternReward(RewardContract):
+    plugin, name, data = plugin, "text/pattern", DATA
+    options: ClassVar[Mapping[str, Any]] = {"pattern": "!$"}
+
+
 class TestSelfBLEU(MetricContract):
     plugin, name, data = plugin, "text/self-bleu", DATA
     expected_failures: ClassVar[Mapping[str, str]] = {
@@ -307,10 +321,6 @@ class TestTemperatureFrontier(OracleMetricContract):
     expected_failures: ClassVar[Mapping[str, str]] = {
         "test_real_samples_score_better_than_noise": "it draws the generator's samples itself",
     }
-
-
-class TestImitation(TermContract):
-    plugin, name, sequences = plugin, "text/imitation", True
 
 
 def test_every_component_is_under_contract() -> None:

@@ -25,6 +25,7 @@ _COMPONENTS = {
     "generator": [
         ("coded", "networks.coded:CodedGenerator", "Any generator, with codes in its latent (InfoGAN)"),
         ("mlp", "networks.mlp:MLPGenerator", "A multilayer perceptron for samples of a fixed shape"),
+        ("steered", "networks.steered:SteeredGenerator", "Any generator, with a policy that chooses its latents"),
     ],
     "initializer": [
         ("kaiming", "training.initialize:Kaiming", "Normal weights scaled for leaky ReLUs (He)"),
@@ -45,11 +46,17 @@ _COMPONENTS = {
         ("frechet", "metrics.frechet:Frechet", "Fréchet distance of an encoder's features"),
         ("kernel-distance", "metrics.kernel_distance:KernelDistance", "Kernel distance of an encoder's features (KID)"),
         ("modes", "metrics.modes:Modes", "How many clusters the samples reach"),
+        ("reward", "metrics.reward:MeanReward", "The mean of any reward, beside that of real samples"),
     ],
     "objective": [
         ("adversarial", "objectives.adversarial:Adversarial", "A generator against a discriminator"),
         ("cycle", "objectives.cycle:Cycle", "Unpaired translation, there and back (CycleGAN)"),
         ("grpo", "objectives.grpo:GRPO", "Policy gradient on rewards compared within a group"),
+        (
+            "latent-policy",
+            "objectives.latent_policy:LatentPolicy",
+            "Policy gradient on latents, by any reward; the generator stays",
+        ),
         ("likelihood", "objectives.likelihood:Likelihood", "Imitation by maximum likelihood"),
         (
             "metric-critic",
@@ -59,6 +66,11 @@ _COMPONENTS = {
         ("ppo", "objectives.ppo:PPO", "Policy gradient on advantages, with a network of values"),
         ("reinforce", "objectives.reinforce:Reinforce", "Policy gradient on a reward or a critic"),
         ("regression", "objectives.regression:Regression", "Imitation by the distance from real samples (L1, L2)"),
+        (
+            "reward-gradient",
+            "objectives.reward_gradient:RewardGradient",
+            "A generator climbs a differentiable reward, held near to its source",
+        ),
     ],
     "optimizer": [
         ("adam", "training.optim:adam", "Adam"),
@@ -67,8 +79,10 @@ _COMPONENTS = {
         ("sgd", "training.optim:sgd", "Stochastic gradient descent"),
     ],
     "reward": [
+        ("classifier", "rewards.classifier:ClassifierReward", "The probability of a wanted class"),
         ("critic", "rewards.critic:CriticReward", "What a discriminator takes for real, while it learns (SeqGAN)"),
         ("length", "rewards.length:Length", "Sequences of a wanted length"),
+        ("sum", "rewards.sum:WeightedSum", "Several rewards, weighed and perhaps normalised"),
     ],
     "schedule": [
         ("constant", "training.schedules:Constant", "One value"),
@@ -95,7 +109,9 @@ _COMPONENTS = {
             "Gradient norm between real and fake (WGAN-GP)",
         ),
         ("identity", "terms.cycle:Identity", "What is of the wanted domain already stays (CycleGAN)"),
+        ("imitation", "terms.imitation:Imitation", "Likelihood beside a critic or a reward, so that language is kept"),
         ("kl", "terms.policy:KL", "How far a generator has gone from where the stage began (policy gradients)"),
+        ("latent-kl", "terms.latent:LatentKL", "How far a policy over latents has gone from where it began"),
         ("lecam", "terms.lecam:LeCam", "Logits held near averages of the other side's (LeCam)"),
         ("mutual-information", "terms.heads:MutualInformation", "Codes that can be read off the samples (InfoGAN)"),
         ("r1", "terms.gradient_penalties:R1", "Squared gradient at real samples"),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from torch import Tensor, nn
 
 from sparring.errors import TrainingError
 from sparring.interfaces.data import Condition
+from sparring.interfaces.space import Space
 
 
 class Critique(NamedTuple):
@@ -39,6 +40,23 @@ class Discriminator(nn.Module, ABC):
     @abstractmethod
     def forward(self, sample: Tensor, condition: Condition, lengths: Tensor | None = None) -> Critique | Tensor:
         """Judge ``(B, *space.shape)``: a critique, or logits ``(B,)`` or ``(B, …)`` alone."""
+
+    def as_reward(
+        self, space: Space, *, conditions: Mapping[str, Space] | None = None, prompts: bool = False
+    ) -> Callable[..., list[float]]:
+        """Return a reward function for TRL's trainers: ``reward(prompts, completions, **columns) -> list[float]``.
+
+        A critic of tokens gives each completion the probability σ(D) that it is real; 0 to one that is longer than the
+        space. It is put into evaluation mode meanwhile, and learns nothing.
+
+        Args:
+            space: Turns a completion into what the critic judges: that of its run, ``sparring.load(run).space``.
+            conditions: The spaces of the critic's conditions, each read from the dataset's column of its name.
+            prompts: Whether the critic reads the prompt and the completion as one text, rather than the latter alone.
+        """
+        from sparring.rewards.completions import completion_reward
+
+        return completion_reward(self, space, conditions or {}, prompts)
 
 
 def lift_critique(opinion: Critique | Tensor) -> Critique:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 from weakref import WeakKeyDictionary
 
 import torch
@@ -19,6 +19,16 @@ LEARNING_RATE = 2e-3
 WEIGHT_DECAY = 1e-4
 BATCH = 64
 OUTLIER_WEIGHT = 0.5  # as in Hendrycks et al.
+
+
+@runtime_checkable
+class Classifier(Protocol):
+    """An encoder that also names classes."""
+
+    def probabilities(self, sample: Tensor) -> Tensor:
+        """Map samples ``(B, *space.shape)`` to the probability of each class ``(B, K)``."""
+        ...
+
 
 Result = TypeVar("Result")
 _REMEMBERED: WeakKeyDictionary[Data, dict[tuple[object, ...], object]] = WeakKeyDictionary()

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
+import torch
 from torch import Tensor
 
 from sparring.errors import TrainingError
 from sparring.interfaces.context import Context
 from sparring.interfaces.objective import Objective, Update
 from sparring.interfaces.reward import NetworkReward, Reward
-from sparring.objectives.policy import clipped, counted, judge_by, judge_samples, passes_over, updates_of
+from sparring.objectives.judging import judge_samples, updates_of
+from sparring.objectives.policy import clipped, counted, passes_over
 
 SMALLEST = 1e-4  # added to a group's deviation: where all rewards are equal, none is better
 
@@ -22,6 +24,9 @@ class GRPO(Objective):
     A group is sampled for the condition of its first row; without conditions, every group is drawn from the same
     distribution. A sequence's advantage is its reward, less the group's mean, over the group's deviation. No network
     of values is needed. The paper's penalty for leaving a reference is the term ``kl``.
+
+    A row whose reward is NaN, since nothing can be scored there, gives no gradient, and its group is compared without
+    it; ``unscored`` is their share.
 
     Args:
         reward: Scores each sampled sequence; it may be a critic that learns along.
@@ -57,16 +62,17 @@ class GRPO(Objective):
         drawn = context.sample(self.generator, temperature=self.temperature, group=self.group)
         log_prob_BT, counted_BT = context.log_prob(self.generator), counted(drawn)
         if update == self._passes[0]:
-            context.carried["advantage"] = self._advantage(context)
+            self._compare(context)
             context.carried["log_prob"] = log_prob_BT.detach()
         advantage_BT = context.carried["advantage"][:, None].expand_as(log_prob_BT)
         gain_BT = clipped(log_prob_BT, context.carried["log_prob"], advantage_BT, self.clip)
         # As in the paper, a mean over each sequence's tokens, and then over sequences.
-        return {"surrogate": -((gain_BT * counted_BT).sum(1) / counted_BT.sum(1).clamp_min(1)).mean()}
+        gain_B = (gain_BT * counted_BT).sum(1) / counted_BT.sum(1).clamp_min(1)
+        return {"surrogate": -gain_B.sum() / context.carried["known"].sum().clamp_min(1)}
 
-    def _advantage(self, context: Context) -> Tensor:
-        """Return each sequence's advantage over its group, ``(B,)``."""
-        reward = judge_samples(context, self.generator, judge_by(self.reward, context))
+    def _compare(self, context: Context) -> None:
+        """Leave for all passes each sequence's advantage over its group, and which have one, ``(B,)``."""
+        reward = judge_samples(context, self.generator, self.reward)
         if reward.dim() != 1 or len(reward) % self.group:
             raise TrainingError(
                 f"groups of {self.group} need one reward a sequence, and as many sequences as fill them; "
@@ -74,11 +80,18 @@ class GRPO(Objective):
                 where="objective.group",
                 remedy="choose a `batch` (on each process) that `group` divides, and a reward of whole sequences",
             )
-        context.record("reward", reward.mean())
-        return standardised(reward.view(-1, self.group)).flatten()
+        advantage = standardised(reward.view(-1, self.group)).flatten()
+        context.carried["known"] = advantage.isfinite()
+        context.carried["advantage"] = advantage.nan_to_num(0.0)
 
 
 def standardised(reward: Tensor) -> Tensor:
-    """Return rewards ``(N, G)`` less their group's mean, over their group's deviation."""
-    deviation = reward.std(dim=1, keepdim=True)
-    return (reward - reward.mean(dim=1, keepdim=True)) / (deviation + SMALLEST)
+    """Return rewards ``(N, G)`` less their group's mean, over their group's deviation.
+
+    NaN stays NaN, and its group is that of the others; of one alone nothing can be said: it is NaN too.
+    """
+    known = reward.isfinite()
+    count = known.sum(1, keepdim=True)
+    centred = reward - reward.where(known, 0.0).sum(1, keepdim=True) / count
+    deviation = (centred.where(known, 0.0).square().sum(1, keepdim=True) / (count - 1)).sqrt()
+    return (centred / (deviation + SMALLEST)).where(count > 1, torch.nan)

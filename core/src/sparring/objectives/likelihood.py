@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
 
 from torch import Tensor
 
 from sparring.interfaces.context import Context
-from sparring.interfaces.generator import SequenceGenerator
 from sparring.interfaces.objective import Objective, Update
+from sparring.terms.imitation import Imitation
 
 
 class Likelihood(Objective):
@@ -20,16 +19,9 @@ class Likelihood(Objective):
     """
 
     def __init__(self, generator: str = "generator") -> None:
-        self.generator = generator
+        self.imitation = Imitation(generator)
         self.own_updates, self.sequence_roles = (Update("generator", (generator,)),), (generator,)
 
     def terms(self, update: Update, context: Context) -> Mapping[str, Tensor]:
         """Return the negative log-likelihood over every token that counts."""
-        batch = context.batch
-        network = cast(SequenceGenerator, context.networks[self.generator])
-        log_probs = network.log_prob(batch.sample, batch.condition, batch.lengths)
-        if batch.lengths is None:
-            return {"negative_log_likelihood": -log_probs.mean()}
-        # The mean over the tokens of the whole batch: short rows weigh less, and every token the same.
-        tokens = context.average(batch.lengths.float().mean()) * len(batch)
-        return {"negative_log_likelihood": -log_probs.sum() / tokens}
+        return {"negative_log_likelihood": self.imitation(context)}

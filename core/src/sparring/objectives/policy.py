@@ -1,11 +1,10 @@
-"""What objectives by policy gradient share: judging samples, and saying what each token is credited with.
+"""What objectives by policy gradient share: surrogates, and what each token is credited with.
 
 Letters in names of tensors: B rows of the batch, T positions, R sequences that are judged together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import cast
 
 import torch
@@ -15,34 +14,7 @@ from sparring.interfaces.context import Context
 from sparring.interfaces.data import Batch
 from sparring.interfaces.generator import Generated, SequenceGenerator
 from sparring.interfaces.objective import Update
-from sparring.interfaces.reward import NetworkReward, Reward
-
-Judge = Callable[[Batch, Tensor], Tensor]
-"""Rewards sampled sequences, ``(R,)`` or ``(R, T)``; the tensor ``(R,)`` says which row of the update's batch each of
-them was sampled for."""
-
-
-def updates_of(reward: Reward) -> tuple[Update, ...]:
-    """Return the updates by which a reward learns along."""
-    return reward.updates if isinstance(reward, NetworkReward) else ()
-
-
-def judge_by(reward: Reward, context: Context) -> Judge:
-    """Return a function that rewards samples of an update."""
-    if isinstance(reward, NetworkReward):
-        reward.see(context.networks)
-
-    def judge(samples: Batch, row_R: Tensor) -> Tensor:
-        with torch.no_grad():
-            return reward(samples, context.batch.rows(row_R)).to(context.device).float()
-
-    return judge
-
-
-def judge_samples(context: Context, role: str, judge: Judge) -> Tensor:
-    """Return the rewards of what an update has sampled from a generator, ``(B,)`` or ``(B, T)``."""
-    drawn, (condition, rows) = context.sample(role), context.sampled_for(role)
-    return judge(Batch(drawn.sample, condition, drawn.lengths, drawn.extras), rows)
+from sparring.objectives.judging import Judge
 
 
 def clipped(log_prob_BT: Tensor, old_log_prob_BT: Tensor, advantage_BT: Tensor, clip: float) -> Tensor:
@@ -69,19 +41,26 @@ def passes_over(trains: str, passes: int) -> tuple[Update, ...]:
 def discounted(reward: Tensor, counted_BT: Tensor, discount: float) -> Tensor:
     """Return the discounted sum of the rewards from each token on, ``(B, T)``, 0 past the end.
 
+    NaN, where there is no reward, spreads to the tokens before it.
+
     Args:
         reward: ``(B, T)``; or ``(B,)``, given for the last token of each sequence.
         counted_BT: Which tokens count.
         discount: The share of a reward that is left one token earlier, in [0, 1].
     """
     if reward.dim() == 1:
-        reward = reward[:, None] * at_the_end(counted_BT)
+        reward = spread(reward, counted_BT)
     following_B = torch.zeros_like(reward[:, 0])
     found = []
-    for reward_B in (reward * counted_BT).flip(1).unbind(1):
+    for reward_B in reward.where(counted_BT, 0.0).flip(1).unbind(1):
         following_B = reward_B + discount * following_B
         found.append(following_B)
-    return torch.stack(found[::-1], dim=1) * counted_BT
+    return torch.stack(found[::-1], dim=1).where(counted_BT, 0.0)
+
+
+def spread(reward_B: Tensor, counted_BT: Tensor) -> Tensor:
+    """Return rewards of whole sequences as those of their last tokens, ``(B, T)``."""
+    return reward_B[:, None].where(at_the_end(counted_BT), 0.0)
 
 
 def rollout_values(
@@ -110,7 +89,7 @@ def rollout_values(
     """
     network = cast(SequenceGenerator, context.networks[role])
     length_B = counted(drawn).sum(1)
-    value_BT = whole_B[:, None] * at_the_end(counted(drawn))
+    value_BT = spread(whole_B, counted(drawn))
     for known in range(1, int(length_B.max())):
         live = (length_B > known).nonzero().squeeze(1)
         row_R = live.repeat_interleave(rollouts)
@@ -118,7 +97,7 @@ def rollout_values(
         prefix = drawn.sample[row_R, :known]
         made = network.sample(len(row_R), condition, rng=context.rows_rng, prefix=prefix, temperature=temperature)
         judged_R = judge(Batch(made.sample, condition, made.lengths, made.extras), row_R)
-        value_BT[live, known - 1] = judged_R.view(len(live), rollouts).mean(1)
+        value_BT[live, known - 1] = judged_R.view(len(live), rollouts).nanmean(1)
     return value_BT
 
 

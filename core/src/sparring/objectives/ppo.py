@@ -14,16 +14,8 @@ from sparring.interfaces.context import Context
 from sparring.interfaces.discriminator import lift_critique
 from sparring.interfaces.objective import Objective, Update
 from sparring.interfaces.reward import NetworkReward, Reward
-from sparring.objectives.policy import (
-    at_the_end,
-    clipped,
-    counted,
-    discounted,
-    judge_by,
-    judge_samples,
-    passes_over,
-    updates_of,
-)
+from sparring.objectives.judging import MovingMean, judge_samples, mean_of_known, updates_of
+from sparring.objectives.policy import clipped, counted, discounted, passes_over, spread
 
 MEAN_DECAY = 0.9  # of the expected return of a sequence that has not begun
 
@@ -34,6 +26,9 @@ class PPO(Objective):
     What is expected comes from the network of values, a discriminator that judges each token: its logit at a token is
     the return it expects from there on. Advantages are generalised (Schulman et al., 2016). What is expected before
     the first token is a moving mean. A penalty for leaving a reference is the term ``kl``.
+
+    A row whose reward is NaN, since nothing can be scored there, gives no gradient, nor do its values learn;
+    ``unscored`` is the share of such rows.
 
     Args:
         reward: Scores each sampled sequence, or each of its tokens; it may be a critic that learns along.
@@ -65,7 +60,7 @@ class PPO(Objective):
             raise ValueError(f"clip is {clip}, and must be more than 0")
         self.reward, self.generator, self.value = reward, generator, value
         self.clip, self.discount, self.trace, self.temperature = clip, discount, trace, temperature
-        self.mean_return: float | None = None
+        self.usual = MovingMean(MEAN_DECAY)
         self._passes = passes_over(generator, passes)
         self._value_update = Update(value, (value,), continues=True)
         self.own_updates = (*updates_of(reward), *self._passes, self._value_update)
@@ -78,54 +73,54 @@ class PPO(Objective):
         counted_BT = counted(context.sample(self.generator, temperature=self.temperature))
         if update == self._passes[0]:
             self._look_back(context, counted_BT)
+        counted_BT = context.carried["known"]
+        tokens = counted_BT.sum().clamp_min(1)
         if update == self._value_update:
             error_BT = functional.mse_loss(self._values(context), context.carried["return"], reduction="none")
-            return {"value_error": (error_BT * counted_BT).sum() / counted_BT.sum()}
+            return {"value_error": (error_BT * counted_BT).sum() / tokens}
         gain_BT = clipped(
             context.log_prob(self.generator), context.carried["log_prob"], context.carried["advantage"], self.clip
         )
-        return {"surrogate": -(gain_BT * counted_BT).sum() / counted_BT.sum()}
+        return {"surrogate": -(gain_BT * counted_BT).sum() / tokens}
 
     def after_update(self, update: Update, contexts: Sequence[Context]) -> None:
-        """Move the mean return after the last update of a step. It is read here: sampling has waited anyway."""
-        if update.name != self._value_update.name:
-            return
-        found = torch.stack([context.carried["first_return"] for context in contexts]).mean()
-        mean = float(contexts[0].average(found))
-        self.mean_return = mean if self.mean_return is None else MEAN_DECAY * self.mean_return + (1 - MEAN_DECAY) * mean
+        """Move the mean return after the last update of a step."""
+        if update.name == self._value_update.name:
+            self.usual.follow(contexts, [context.carried["first_return"] for context in contexts])
 
     def state_dict(self) -> dict[str, Any]:
         """Return the mean return."""
-        return {"mean_return": self.mean_return}
+        return {"mean_return": self.usual.value}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Return to a mean return."""
-        self.mean_return = state["mean_return"]
+        self.usual.value = state["mean_return"]
 
     def _look_back(self, context: Context, counted_BT: Tensor) -> None:
         """Leave for all passes what the samples got, and how much better than expected it is."""
-        reward = judge_samples(context, self.generator, judge_by(self.reward, context))
-        context.record("reward", reward.mean())
-        reward_BT = reward[:, None] * at_the_end(counted_BT) if reward.dim() == 1 else reward * counted_BT
+        reward = judge_samples(context, self.generator, self.reward)
+        reward_BT = spread(reward, counted_BT) if reward.dim() == 1 else reward.where(counted_BT, 0.0)
+        known_B = reward_BT.isfinite().all(1)
+        # From here on a row without a reward counts no token; NaN times 0 would be NaN.
+        counted_BT, reward_BT = counted_BT & known_B[:, None], reward_BT.where(known_B[:, None], 0.0)
         return_BT = discounted(reward_BT, counted_BT, self.discount)
-        first = return_BT[:, 0].mean()
+        first_B = return_BT[:, 0].where(known_B, torch.nan)
         with torch.no_grad():
             expected_BT = self._values(context) * counted_BT
-        before_BT = self._before(expected_BT, first) * counted_BT
-        advantage_BT = advantages(reward_BT, before_BT, counted_BT, self.discount, self.trace)
+        before_BT = self._before(expected_BT, mean_of_known(first_B)) * counted_BT
         context.carried.update(
             {
-                "advantage": advantage_BT,
+                "known": counted_BT,
+                "advantage": advantages(reward_BT, before_BT, counted_BT, self.discount, self.trace),
                 "return": return_BT,
-                "first_return": first,
+                "first_return": first_B,
                 "log_prob": context.log_prob(self.generator).detach(),
             }
         )
 
     def _before(self, expected_BT: Tensor, first: Tensor) -> Tensor:
         """Return what was expected before each token: after the one before it, or of nothing at all."""
-        nothing = first if self.mean_return is None else torch.full_like(first, self.mean_return)
-        return torch.cat([nothing.expand(len(expected_BT), 1), expected_BT[:, :-1]], dim=1)
+        return torch.cat([self.usual.or_else(first).expand(len(expected_BT), 1), expected_BT[:, :-1]], dim=1)
 
     def _values(self, context: Context) -> Tensor:
         """Return the return expected after each sampled token, ``(B, T)``."""

@@ -10,15 +10,22 @@ from torch import Tensor
 
 from sparring.errors import TrainingError
 from sparring.interfaces.context import Context
+from sparring.interfaces.data import Batch
+from sparring.interfaces.generator import SequenceGenerator
 from sparring.interfaces.objective import Objective, Update
 from sparring.interfaces.reward import NetworkReward, Reward
-from sparring.objectives.policy import counted, discounted, judge_by, judge_samples, rollout_values, updates_of
+from sparring.objectives.judging import MovingMean, judge_by, judge_samples, mean_of_known, updates_of
+from sparring.objectives.policy import counted, discounted, rollout_values
 
 Credit = Literal["sequence", "token", "rollout"]
+Baseline = Literal["moving", "self-critical"]
+GREEDY = 1e-3  # a temperature at which the likeliest token is drawn, if it is likelier than the next by 0.02 nats
 
 
 class Reinforce(Objective):
-    """Raise the probability of tokens that are credited with more than a moving baseline (Williams, 1992).
+    """Raise the probability of tokens that are credited with more than a baseline (Williams, 1992).
+
+    A row whose reward is NaN, since nothing can be scored there, gives no gradient; ``unscored`` is their share.
 
     Args:
         reward: Scores each sampled sequence, or each of its tokens; it may be a critic that learns along.
@@ -29,7 +36,10 @@ class Reinforce(Objective):
             0.23.
         rollouts: How often each beginning is completed, for ``credit: rollout``; SeqGAN has 16. The cost of a step
             grows with it and with the square of the length.
-        baseline_decay: The share that the old baseline, a moving mean of returns, keeps at each update, in [0, 1).
+        baseline: What is usual: ``moving``, a moving mean of returns; or ``self-critical``, for ``credit: sequence``,
+            the reward of the sequence of likeliest tokens for the same condition (Rennie et al., 2017), which costs
+            one more sample a row.
+        baseline_decay: The share that the moving mean keeps at each update, in [0, 1).
         temperature: The temperature at which sequences are sampled. Away from 1 the policy that is scored is not quite
             the one that was sampled, which biases the gradient.
     """
@@ -41,6 +51,7 @@ class Reinforce(Objective):
         credit: Credit = "sequence",
         discount: float = 1.0,
         rollouts: int = 16,
+        baseline: Baseline = "moving",
         baseline_decay: float = 0.9,
         temperature: float = 1.0,
     ) -> None:
@@ -50,10 +61,11 @@ class Reinforce(Objective):
             raise ValueError(f"rollouts is {rollouts}, and must be at least 1")
         if not 0 <= baseline_decay < 1:
             raise ValueError(f"baseline_decay is {baseline_decay}, and must be in [0, 1)")
+        if baseline == "self-critical" and (credit != "sequence" or discount != 1):
+            raise ValueError("a self-critical baseline needs `credit: sequence` and `discount: 1`")
         self.reward, self.generator, self.credit = reward, generator, credit
         self.discount, self.rollouts = discount, rollouts
-        self.baseline_decay, self.temperature = baseline_decay, temperature
-        self.baseline: float | None = None
+        self.baseline, self.temperature, self.usual = baseline, temperature, MovingMean(baseline_decay)
         self._policy_update = Update("generator", (generator,))
         self.own_updates, self.sequence_roles = (*updates_of(reward), self._policy_update), (generator,)
 
@@ -61,35 +73,40 @@ class Reinforce(Objective):
         """Return the policy-gradient term, or those by which the reward learns along."""
         if update != self._policy_update:
             return cast(NetworkReward, self.reward).terms(update, context)
-        drawn = context.sample(self.generator, temperature=self.temperature)
-        return_BT = self._credited(context)
+        counted_BT = counted(context.sample(self.generator, temperature=self.temperature))
+        return_BT = self._credited(context, counted_BT)
+        known_BT = return_BT.isfinite() & counted_BT
         # A mean over rows of each row's own mean: where all tokens are credited alike, the mean reward.
-        usual = (return_BT.sum(1) / counted(drawn).sum(1).clamp_min(1)).mean()
+        return_B = return_BT.where(known_BT, 0.0).sum(1) / known_BT.sum(1)  # NaN where no token is credited
+        context.carried["return"] = return_B
+        usual = mean_of_known(return_B)
         context.record("return", usual)
-        surprise_BT = return_BT - (usual if self.baseline is None else self.baseline)
-        return {"policy_gradient": -(surprise_BT * context.log_prob(self.generator)).sum(1).mean()}
+        if self.baseline == "self-critical":
+            baseline = self._greedy(context)[:, None]
+            known_BT = known_BT & baseline.isfinite()
+        else:
+            baseline = self.usual.or_else(usual)
+        surprise_BT = (return_BT - baseline).where(known_BT, 0.0)
+        rows = known_BT.any(1).sum().clamp_min(1)
+        return {"policy_gradient": -(surprise_BT * context.log_prob(self.generator)).sum() / rows}
 
     def after_update(self, update: Update, contexts: Sequence[Context]) -> None:
-        """Move the baseline towards the mean return. It is read here: sampling has waited anyway."""
-        if update.name != self._policy_update.name:
-            return
-        returns = torch.stack([context.recorded["return"] for context in contexts]).mean()
-        mean, keep = float(contexts[0].average(returns)), self.baseline_decay
-        self.baseline = mean if self.baseline is None else keep * self.baseline + (1 - keep) * mean
+        """Move the baseline towards the mean return."""
+        if update.name == self._policy_update.name:
+            self.usual.follow(contexts, [context.carried["return"] for context in contexts])
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the baseline."""
-        return {"baseline": self.baseline}
+        """Return the moving baseline."""
+        return {"baseline": self.usual.value}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Return to a baseline."""
-        self.baseline = state["baseline"]
+        self.usual.value = state["baseline"]
 
-    def _credited(self, context: Context) -> Tensor:
-        """Return what each sampled token is credited with, ``(B, T)``, 0 past the end."""
-        drawn, judge = context.sample(self.generator), judge_by(self.reward, context)
-        reward = judge_samples(context, self.generator, judge)
-        expected = drawn.sample.shape if self.credit == "token" else drawn.sample.shape[:1]
+    def _credited(self, context: Context, counted_BT: Tensor) -> Tensor:
+        """Return what each sampled token is credited with, ``(B, T)``, 0 past the end, NaN where nothing is known."""
+        reward = judge_samples(context, self.generator, self.reward)
+        expected = counted_BT.shape if self.credit == "token" else counted_BT.shape[:1]
         if reward.shape != expected:
             raise TrainingError(
                 f"credit: {self.credit} needs rewards of the shape {tuple(expected)}, "
@@ -97,18 +114,24 @@ class Reinforce(Objective):
                 where="objective.credit",
                 remedy="choose `token` for what judges single tokens, `sequence` or `rollout` for what does not",
             )
-        counted_BT = counted(drawn)
-        context.record(
-            "reward", (reward * counted_BT).sum() / counted_BT.sum() if self.credit == "token" else reward.mean()
-        )
         if self.credit == "rollout":
             return rollout_values(
                 context,
                 self.generator,
-                drawn,
+                context.sample(self.generator),
                 reward,
-                judge,
+                judge_by(self.reward, context),
                 rollouts=self.rollouts,
                 temperature=self.temperature,
             )
         return discounted(reward, counted_BT, self.discount)
+
+    def _greedy(self, context: Context) -> Tensor:
+        """Return the reward of the likeliest tokens for each row's condition, ``(B,)``."""
+        condition, rows = context.sampled_for(self.generator)
+        network = cast(SequenceGenerator, context.networks[self.generator])
+        with torch.no_grad():
+            made = network.sample(len(rows), condition, rng=context.rows_rng, temperature=GREEDY)
+        found = judge_by(self.reward, context)(Batch(made.sample, condition, made.lengths, made.extras), rows)
+        context.record("greedy_reward", mean_of_known(found))
+        return found

@@ -55,8 +55,9 @@ class _Players(ComponentContract):
                     f"'{name}' leaves a gradient in '{role}', which it does not train",
                     f"detach what comes from '{role}', and leave requires_grad as it is",
                 )
+            flags = [value.requires_grad for value in self.networks()[role].parameters()]
             self.expect(
-                all(value.requires_grad for value in network.parameters()),
+                [value.requires_grad for value in network.parameters()] == flags,
                 f"'{name}' leaves parameters of '{role}' frozen",
                 "leave requires_grad of parameters alone: the loop sets it for each update",
             )

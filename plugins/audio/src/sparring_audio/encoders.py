@@ -5,8 +5,6 @@ Letters in names of tensors: B rows of the batch, C channels, M mel bands, T fra
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -22,15 +20,6 @@ from sparring_audio.networks.sizes import spectrogram_shape
 DROPOUT = 0.3
 FEATURES = 64  # length of the feature vector: few enough for the covariance of a few hundred held-out sounds
 LAST_SIDE = 4  # the feature map is halved until its shorter side is no longer than this
-
-
-@runtime_checkable
-class Classifier(Protocol):
-    """An encoder that also names classes."""
-
-    def probabilities(self, sample: Tensor) -> Tensor:
-        """Map samples to the probability of each class ``(B, K)``."""
-        ...
 
 
 class ClassifierEncoder(Encoder):

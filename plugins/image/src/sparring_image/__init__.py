@@ -48,6 +48,8 @@ for kind, name, target, summary in (
     ("metric", "intra-class", "intra_class:IntraClass", "Fréchet distance within each class, averaged (intra-FID)"),
     ("metric", "pair-error", "pairs:PairError", "Error against the true image, beside that of a baseline"),
     ("metric", "stacked-modes", "stacked:StackedModes", "How many of the modes of stacked digits samples reach"),
+    ("reward", "ink", "look:Ink", "Thicker strokes"),
+    ("reward", "slant", "look:Slant", "Strokes that lean"),
     ("space", "image", "spaces:ImageSpace", "Grey or colour images of one size, in [-1, 1]"),
     ("term", "perceptual", "perceptual:Perceptual", "Distance in the features of a fixed network"),
 ):

@@ -13,7 +13,7 @@ from torch import Tensor
 from sparring.errors import DataError
 from sparring.interfaces.data import Batch
 from sparring.interfaces.metric import Encoder, Metric
-from sparring_image.encoders import Classifier
+from sparring.metrics.classifier import Classifier
 
 CODE, CONTINUOUS = "code.", "code.continuous"
 

@@ -6,7 +6,6 @@ Letters in names of tensors: B rows of the batch, C channels, H rows and W colum
 from __future__ import annotations
 
 import math
-from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -23,15 +22,6 @@ DROPOUT = 0.3
 FEATURES = 64  # length of the feature vector: few enough for the covariance of a few hundred held-out images
 SMALL = 16  # pixels: pictures up to this side keep their size in the first layer
 LAST_SIDE = 4  # pixels: the feature map is halved until its shorter side is no longer than this
-
-
-@runtime_checkable
-class Classifier(Protocol):
-    """An encoder that also names classes."""
-
-    def probabilities(self, sample: Tensor) -> Tensor:
-        """Map ``(B, C, H, W)`` to the probability of each class ``(B, K)``."""
-        ...
 
 
 class ClassifierEncoder(Encoder):

@@ -80,7 +80,9 @@ for kind, name, target, summary in (
         "metrics.temperature_frontier:TemperatureFrontier",
         "Likelihood both ways at several temperatures (Caccia et al.)",
     ),
-    ("term", "imitation", "imitation:Imitation", "Likelihood beside a critic, so that a generator keeps its language"),
+    ("reward", "bleu", "rewards:BLEUReward", "How many n-grams of a sentence real ones have"),
+    ("reward", "pattern", "rewards:PatternReward", "Sentences in which a regular expression is found"),
+    ("reward", "words", "rewards:WordsReward", "Words to write more of, and words to write less of"),
     ("space", "tokens", "spaces:TokenSpace", "Sentences as sequences of words or word pieces"),
 ):
     plugin.add(kind, name, f"sparring_text.{target}", summary)

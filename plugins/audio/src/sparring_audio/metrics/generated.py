@@ -12,7 +12,7 @@ from sparring.errors import DataError
 from sparring.interfaces.data import Batch
 from sparring.interfaces.metric import Encoder, Metric
 from sparring.interfaces.space import Space
-from sparring_audio.encoders import Classifier
+from sparring.metrics.classifier import Classifier
 from sparring_audio.listening import Listener
 
 QUIET = -50.0  # dB: the loudest band of ordinary speech is some 40 dB above

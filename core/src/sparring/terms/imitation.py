@@ -1,4 +1,4 @@
-"""Likelihood as one term among others, so that a sequence generator does not forget its language while it contends."""
+"""Likelihood, by itself or as an anchor: a sequence generator does not forget its language while it contends."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from sparring.interfaces.objective import Term
 class Imitation(Term):
     """The mean negative log-likelihood of a real token, in nats: the loss of the objective ``likelihood``.
 
-    Against a critic alone a sequence generator drifts: what the critic does not look at is forgotten. Teacher forcing
-    beside the critic's gradient holds it (Li et al. 2017, arXiv:1701.06547, section 3.2, in turns with policy
-    gradients).
+    Against a critic alone, or for a reward alone, a sequence generator drifts: what they do not look at is forgotten.
+    Teacher forcing beside their gradient anchors it (Li et al. 2017, arXiv:1701.06547, section 3.2, in turns with
+    policy gradients). It joins ``adversarial``, ``reinforce``, ``grpo`` and ``ppo``.
 
     Args:
         generator: The role of a ``SequenceGenerator``.
@@ -27,6 +27,7 @@ class Imitation(Term):
         self.trains = (generator,)
 
     def __call__(self, context: Context) -> Tensor:
+        """Return the mean over every token that counts, a scalar."""
         network = cast(SequenceGenerator, context.networks[self.generator])
         sample, lengths = context.batch.sample, context.batch.lengths
         # The adversarial objective has turned tokens into one-hot rows for the critic.
