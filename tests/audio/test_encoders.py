@@ -9,10 +9,10 @@ import torch
 
 from sparring.errors import DataError
 from sparring.interfaces.data import Batch
-from sparring.metrics.classifier import _REMEMBERED
+from sparring.metrics.classifier import _REMEMBERED, Classifier
 from sparring.metrics.frechet import Frechet
 from sparring_audio import encoders
-from sparring_audio.encoders import Classifier, ClassifierEncoder
+from sparring_audio.encoders import ClassifierEncoder
 from sparring_audio.numbers import SpokenNumbers
 from sparring_audio.spaces import LogMelSpace
 from tests.audio.files import small_space

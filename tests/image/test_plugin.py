@@ -22,6 +22,7 @@ INTERFACES = {
     "encoder": Encoder,
     "generator": Generator,
     "metric": Metric,
+    "reward": object,  # a protocol: the contract calls it
     "space": Space,
     "term": Term,
 }

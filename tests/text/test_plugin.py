@@ -20,6 +20,7 @@ INTERFACES = {
     "encoder": Encoder,
     "generator": SequenceGenerator,
     "metric": Metric,
+    "reward": object,  # a protocol: the contract calls it
     "space": Space,
     "term": Term,
 }
