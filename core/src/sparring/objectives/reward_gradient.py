@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -15,6 +14,7 @@ from sparring.interfaces.data import Batch
 from sparring.interfaces.generator import Generator, SequenceGenerator, lift_generated
 from sparring.interfaces.objective import Objective, Update
 from sparring.interfaces.reward import NetworkReward, Reward
+from sparring.networks.first import FirstCopy
 from sparring.objectives.judging import log_reward, mean_of_known, updates_of
 
 
@@ -39,8 +39,7 @@ class RewardGradient(Objective):
         self.reward, self.generator, self.anchor = reward, generator, anchor
         self._own_update = Update("generator", (generator,))
         self.own_updates = (*updates_of(reward), self._own_update)
-        self._source: Generator | None = None
-        self._weights: dict[str, Tensor] = {}
+        self._source = FirstCopy[Generator]()
 
     def terms(self, update: Update, context: Context) -> Mapping[str, Tensor]:
         """Return the negative reward and the distance, or the terms by which the reward learns along."""
@@ -72,23 +71,17 @@ class RewardGradient(Objective):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the source's weights."""
-        if self._source is None:
-            return {"weights": self._weights}
-        return {"weights": {name: value.detach().cpu() for name, value in self._source.state_dict().items()}}
+        return {"weights": self._source.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Return to a source; it is built from the generator when it is first asked."""
-        self._weights, self._source = dict(state["weights"]), None
+        self._source.load_state_dict(state["weights"])
 
     def _distance(self, context: Context, sample: Tensor) -> Tensor:
         """Return the mean square difference from what the source makes of the same latents, a scalar."""
         network = cast(Generator, context.networks[self.generator])
-        if self._source is None:
-            self._source = copy.deepcopy(network).requires_grad_(False)
-            if self._weights:
-                self._source.load_state_dict(self._weights)
         # In the mode of the generator, so that both normalise alike; what batch norm counts is let go of.
-        self._source.train(network.training)
+        source = self._source.of(network).train(network.training)
         with torch.no_grad():
-            usual = lift_generated(self._source(context.latent(self.generator), context.batch.condition)).sample
+            usual = lift_generated(source(context.latent(self.generator), context.batch.condition)).sample
         return (sample - usual).square().mean()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -14,6 +13,7 @@ from sparring.interfaces.context import Context
 from sparring.interfaces.discriminator import lift_critique
 from sparring.interfaces.generator import Generator, SequenceGenerator, lift_generated
 from sparring.interfaces.objective import Term
+from sparring.networks.first import FirstCopy
 from sparring.transfer.patterns import matches
 
 
@@ -41,20 +41,16 @@ class Anchor(Term):
         layers: Sequence[str] = ("*",),
     ) -> None:
         self.network, self.hold, self.layers, self.trains = network, hold, tuple(layers), (network,)
-        self._first: nn.Module | None = None
-        self._saved: Mapping[str, Tensor] = {}
+        self._first = FirstCopy[nn.Module]()
 
     def prepare(self, context: Context) -> None:
         """Keep a copy of the network when it is first seen."""
-        if self._first is None:
-            self._first = copy.deepcopy(context.networks[self.network]).requires_grad_(False)
-            if self._saved:
-                self._first.load_state_dict(self._saved)
+        self._first.of(context.networks[self.network])
 
     def __call__(self, context: Context) -> Tensor:
         """Return the distance, a scalar, at least 0."""
-        assert self._first is not None
-        network, first = context.networks[self.network], self._first
+        network = context.networks[self.network]
+        first = self._first.of(network)
         if self.hold == "weights":
             return self._of_weights(network, dict(first.named_parameters()))
         if isinstance(network, SequenceGenerator):
@@ -79,13 +75,11 @@ class Anchor(Term):
 
     def state_dict(self) -> dict[str, Any]:
         """Return what the network was."""
-        if self._first is None:
-            return {"first": dict(self._saved)}
-        return {"first": {name: value.detach().cpu().clone() for name, value in self._first.state_dict().items()}}
+        return {"first": self._first.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Return to what it was; the copy is made when the network is next seen."""
-        self._saved, self._first = dict(state["first"]), None
+        self._first.load_state_dict(state["first"])
 
     def _of_weights(self, network: nn.Module, first: Mapping[str, nn.Parameter]) -> Tensor:
         held = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any, cast
 
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor
 from sparring.interfaces.context import Context
 from sparring.interfaces.generator import SequenceGenerator
 from sparring.interfaces.objective import Term
+from sparring.networks.first import FirstCopy
 from sparring.objectives.policy import counted, discounted
 
 
@@ -27,13 +27,12 @@ class KL(Term):
 
     def __init__(self, generator: str = "generator") -> None:
         self.generator, self.trains = generator, (generator,)
-        self._reference: SequenceGenerator | None = None
-        self._weights: dict[str, Tensor] = {}
+        self._reference = FirstCopy[SequenceGenerator]()
 
     def __call__(self, context: Context) -> Tensor:
         """Return the divergence, a scalar, at least 0."""
         drawn, (condition, _) = context.sample(self.generator), context.sampled_for(self.generator)
-        reference = self._frozen(cast(SequenceGenerator, context.networks[self.generator]))
+        reference = self._reference.of(cast(SequenceGenerator, context.networks[self.generator])).eval()
         with torch.no_grad():
             usual_BT = reference.log_prob(drawn.sample, condition, drawn.lengths)
         difference_BT = usual_BT - context.log_prob(self.generator)
@@ -42,20 +41,11 @@ class KL(Term):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the reference's weights."""
-        if self._reference is None:
-            return {"weights": self._weights}
-        return {"weights": {name: value.detach().cpu() for name, value in self._reference.state_dict().items()}}
+        return {"weights": self._reference.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Return to a reference; it is built from the generator when it is first asked."""
-        self._weights, self._reference = dict(state["weights"]), None
-
-    def _frozen(self, generator: SequenceGenerator) -> SequenceGenerator:
-        if self._reference is None:
-            self._reference = copy.deepcopy(generator).requires_grad_(False).eval()
-            if self._weights:
-                self._reference.load_state_dict(self._weights)
-        return self._reference
+        self._reference.load_state_dict(state["weights"])
 
 
 class Entropy(Term):
