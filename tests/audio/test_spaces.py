@@ -29,9 +29,9 @@ def space() -> LogMelSpace:
 
 
 def test_the_length_follows_from_the_frames(space: LogMelSpace) -> None:
-    assert space.shape == (1, 64, 32)
-    assert space.length == 31 * 200
-    assert space.seconds == pytest.approx(0.775)
+    assert space.shape == (1, 40, 64)
+    assert space.length == 63 * 100
+    assert space.seconds == pytest.approx(0.7875)
     assert space.encode(np.zeros(space.length, dtype=np.float32)).shape == space.shape
     assert space.decode(torch.zeros(space.shape)).shape == (space.length,)
     assert space.decode(torch.zeros(space.shape)).dtype == np.float32
