@@ -164,6 +164,18 @@ class Looking(Generator):
         return latent if latent.sum() > 0 else -latent
 
 
+class Refusing(Generator):
+    """A generator that knows that it cannot be written as a graph."""
+
+    latent_shape = (2,)
+
+    def forward(self, latent: Tensor | None, condition: Condition) -> Tensor:
+        assert latent is not None
+        if torch.compiler.is_exporting():
+            raise SparringError("Refusing iterates", remedy="export another")
+        return latent
+
+
 @needs_onnx
 def test_what_cannot_be_a_graph_is_said_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(SparringError, match="Looking cannot be written as a graph") as caught:
@@ -171,6 +183,13 @@ def test_what_cannot_be_a_graph_is_said_in_a_sentence(tmp_path: Path) -> None:
     assert "branch" in caught.value.remedy
     assert "\n" not in caught.value.what
     assert list(tmp_path.iterdir()) == []
+
+
+@needs_onnx
+def test_a_generator_can_say_itself_why_it_is_no_graph(tmp_path: Path) -> None:
+    with pytest.raises(SparringError, match="Refusing iterates") as caught:
+        export_generator(Refusing(), WIDE, {}, tmp_path)
+    assert caught.value.remedy == "export another"
 
 
 @needs_onnx

@@ -179,8 +179,11 @@ def _write_graph(example: _Example, outputs: list[str], file: Path) -> None:
     except OSError as cause:
         raise SparringError(f"the graph cannot be written: {cause.strerror}", where=str(file)) from cause
     except Exception as cause:  # the exporter fails in many ways, with messages of many pages
+        origin = _origin(cause)
+        if isinstance(origin, SparringError):  # the generator itself says why not
+            raise origin from None
         raise SparringError(
-            f"{type(example.graph.generator).__name__} cannot be written as a graph: {_origin(cause)}",
+            f"{type(example.graph.generator).__name__} cannot be written as a graph: {_first_line(origin)}",
             remedy="in forward(), let no shape and no branch depend on the values of the inputs, nor on the number of "
             "rows; SPARRING_TRACEBACK=1 shows what torch says",
         ) from cause
@@ -188,10 +191,14 @@ def _write_graph(example: _Example, outputs: list[str], file: Path) -> None:
         beside.unlink(missing_ok=True)
 
 
-def _origin(error: BaseException) -> str:
-    """Return the first line of what an error began with."""
+def _origin(error: BaseException) -> BaseException:
+    """Return the error that one began with."""
     while error.__cause__ is not None:
         error = error.__cause__
+    return error
+
+
+def _first_line(error: BaseException) -> str:
     return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 

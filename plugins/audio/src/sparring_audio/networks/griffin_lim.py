@@ -16,7 +16,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from sparring.errors import DataError
+from sparring.errors import DataError, SparringError
 from sparring.interfaces.data import Condition
 from sparring.interfaces.generator import Generated, Generator
 from sparring.interfaces.space import Space
@@ -103,6 +103,11 @@ class GriffinLimVocoder(Generator):
 
     def forward(self, latent: Tensor | None, condition: Condition) -> Generated:
         """Make ``(B, 1, T * hop)`` from ``mel`` ``(B, M, T)``; there is no latent."""
+        if torch.compiler.is_exporting():
+            raise SparringError(
+                f"{NAME} cannot be written as a graph: each of its iterations goes to complex spectra and back",
+                remedy="export a vocoder without iterations, such as audio/istft-vocoder or audio/hifigan",
+            )
         mel_BMT = mel_of(condition, self.mels, NAME)
         # Griffin-Lim magnifies rounding errors, 32 iterations several hundredfold, and a batch is rounded otherwise
         # than its rows: one by one, a row's sound does not depend on the others. A single sound costs the same.
