@@ -157,7 +157,7 @@ def scored(values: dict[str, Any], folder: Path) -> Scores:
         found = {int(event["step"]): event["values"] for event in read_run(folder).of_kind("evaluate")}
         (folder / SCORED).write_text(json.dumps(found, indent=1), encoding="utf-8")
     scores = {int(step): row for step, row in json.loads((folder / SCORED).read_text(encoding="utf-8")).items()}
-    print(f"{folder.name}: " + ", ".join(f"{row[DECIDES]:.1f} at {step}" for step, row in scores.items()), flush=True)
+    print(f"{folder.name}: " + ", ".join(f"{row[DECIDES]:.4g} at {step}" for step, row in scores.items()), flush=True)
     return scores
 
 
