@@ -25,8 +25,8 @@ of emoji by `transfer/fashion-to-outlines`.
   *fine-tuned* and *scratch* were tried: 0.356 and 1.750 after 500 steps, 0.097 and 0.118 after 1,500.
 - Scored against the 471 held-out emoji of the five categories, through `image/random-features`.
 - The claims, one after 500 steps and one after 1,500: the 95 % intervals of *fine-tuned* and of *scratch* do not
-  overlap. They are reported either way; with three seeds, as there was no time for the fourth and fifth. What FreezeD and augmentation add is shown as a difference from *fine-tuned* on
-  the same seeds, without a claim.
+  overlap. They are reported either way; on three seeds, as there was no time for the fourth and fifth. What FreezeD and
+  augmentation add is shown as a difference from *fine-tuned* on the same seeds, without a claim.
 """
 
 from __future__ import annotations
