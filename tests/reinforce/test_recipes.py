@@ -17,12 +17,20 @@ from tests.text.pretrained_models import source
 
 STEPS = 2
 
+WORDS: Mapping[str, Any] = {
+    "use": "audio/spoken-numbers",
+    "variants": 10,
+    "labels": False,
+    "space": {"use": "audio/waveform", "sample_rate": 8000, "length": 4000},
+}
+
 # Beside the data, the recipe that a run it starts from was made by: fetched as that run would have been.
 SMALL: Mapping[str, Mapping[str, Any]] = {
     "chain": {"count": 400},
     "digits-latent-policy": {},
     "digits-reward-gradient": {},
     "digits-wanted-class": {},
+    "enhance-pesq": {"of": WORDS},
     "grpo-causal-lm": {},
     "length-kl": {"count": 400},
     "numbers-recognised": {"variants": 10},
