@@ -134,11 +134,11 @@ def trained(values: dict[str, Any], folder: Path) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def report(scores: Mapping[str, list[dict[str, float]]]) -> None:
-    """Print each arm's scores, with 95 % intervals where there are several seeds."""
-    print(f"\n| arm | {' | '.join(VALUES.values())} | seconds |\n| --- |{' --- |' * (len(VALUES) + 1)}")
+def report(scores: Mapping[str, list[dict[str, float]]], values: Mapping[str, str] = VALUES) -> None:
+    """Print each arm's scores under their headings, with 95 % intervals where there are several seeds."""
+    print(f"\n| arm | {' | '.join(values.values())} | seconds |\n| --- |{' --- |' * (len(values) + 1)}")
     for arm, rows in scores.items():
-        cells = [interval([row[name] for row in rows]) for name in VALUES]
+        cells = [interval([row[name] for row in rows]) for name in values]
         print(f"| {arm} | {' | '.join(cells)} | {mean(row['seconds'] for row in rows):.0f} |")
 
 
