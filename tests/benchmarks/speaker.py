@@ -2,17 +2,17 @@
 
 The protocol, fixed before seeds 1 to 3 were run; docs/explanation/results-transfer.md repeats it with what came out.
 
-- One source serves all: a run of `audio/istft-vocoder-small`, a Russian man's voice, with the recipe's own seed. A seed
-  decides the rest: which 44 of 551 English prompts of a woman are learnt from (about two minutes), batches and weights.
-- The arms: *zero-shot* is the source as it is; *scratch* and *adapted* have `transfer/vocoder-speaker`, its steps and its
-  learning rates, and differ in nothing but their first weights, of both networks. Griffin-Lim of 32 iterations, which
-  needs no training, is there to compare with.
-- On seed 0, with 300 steps of the first stage alone, 0.0005 and 0.002 were no better than the recipe's 0.001 for adapted,
-  and 0.002 no better for scratch. Seed 0 is not among the three.
-- Scored are whole held-out prompts of at least two seconds, the same 60 places of the shuffled held-out ones for all arms
-  of a seed: mel-cepstral distortion, PESQ, STOI, and the mel L1 of HiFi-GAN's loss, with the averaged weights.
-- The claim: *adapted* has a lower mel-cepstral distortion and a higher PESQ than *zero-shot* and than *scratch*, on each
-  seed and with 95 % intervals that do not overlap. It is reported either way; so is what Griffin-Lim does.
+- One source serves all: a run of `audio/istft-vocoder-small`, a Russian man's voice, with the recipe's own seed. A
+  seed decides the rest: which 44 of 551 English prompts of a woman are learnt from (some two minutes), batches, weights.
+- The arms: *zero-shot* is the source as it is; *scratch* and *adapted* have `transfer/vocoder-speaker`, its steps and
+  its learning rates, and differ in nothing but their first weights, of both networks. Griffin-Lim of 32 iterations,
+  which needs no training, is there to compare with.
+- On seed 0, with 300 steps of the first stage alone, 0.0005 and 0.002 were no better than the recipe's 0.001 for
+  adapted, and 0.002 no better for scratch. Seed 0 is not among the three.
+- Scored are whole held-out prompts of at least two seconds, the same 60 places of the shuffled held-out ones for all
+  arms of a seed: mel-cepstral distortion, PESQ, STOI, and the mel L1 of HiFi-GAN's loss, with the averaged weights.
+- The claim: *adapted* has a lower mel-cepstral distortion and a higher PESQ than *zero-shot* and than *scratch*, on
+  each seed and with 95 % intervals that do not overlap. It is reported either way; so is what Griffin-Lim does.
 """
 
 from __future__ import annotations
@@ -75,7 +75,8 @@ def recipe_of(seed: int, start: Path) -> dict[str, Any]:
 def held_out(values: dict[str, Any]) -> tuple[list[Tensor], MelSpace]:
     """Return whole held-out prompts ``(1, 1, L)`` of whole hops, and the spectrograms' space."""
     data = Registry().build("data", resolve(values, Registry()).data, "data")
-    assert isinstance(data, Vocoding) and isinstance(data.of, Clips)
+    assert isinstance(data, Vocoding)
+    assert isinstance(data.of, Clips)
     train, part, rate = data.of, data.of.split("test"), data.mel.sample_rate
     learnt = sum(len(train.waveform(index)) for index in range(len(train))) / rate
     order = torch.randperm(len(part), generator=torch.Generator().manual_seed(0)).tolist()
