@@ -3,7 +3,8 @@
 The protocol, fixed before seeds 1 to 3 were run; docs/explanation/results-transfer.md repeats it with what came out.
 
 - One source serves all: a run of `audio/istft-vocoder-small`, a Russian man's voice, with the recipe's own seed. A
-  seed decides the rest: which 44 of 551 English prompts of a woman are learnt from (some two minutes), batches, weights.
+  seed decides the rest: which 44 of 551 English prompts of a woman are learnt from (some two minutes), batches and
+  weights.
 - The arms: *zero-shot* is the source as it is; *scratch* and *adapted* have `transfer/vocoder-speaker`, its steps and
   its learning rates, and differ in nothing but their first weights, of both networks. Griffin-Lim of 32 iterations,
   which needs no training, is there to compare with.
