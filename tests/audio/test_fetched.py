@@ -94,6 +94,8 @@ def test_prompts_come_with_what_they_say(tmp_path: Path) -> None:
     assert (len(data), len(data.split("test"))) == (18, 2)
     said = sorted(data.transcripts + data.split("test").transcripts)
     assert said == sorted(f"number {index}" for index in range(20))  # neither the beep nor the silence
+    short = Prompts(8000, tmp_path, WaveformSpace(8000, 256), cut="random").split("test")
+    assert [len(short.waveform(index)) for index in range(2)] == [4000, 4000]  # whole, and not the clips of 256
     with pytest.raises(DataError) as caught:
         Prompts(8000, tmp_path, LogMelSpace())
     assert "8000 Hz" in caught.value.what

@@ -34,13 +34,11 @@ from __future__ import annotations
 import argparse
 import copy
 import json
-import math
 import resource
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean, stdev
 from typing import Any
 
 import torch
@@ -48,6 +46,7 @@ import torch
 import sparring
 from sparring.recipes import source
 from sparring.report.record import read_run
+from tests.benchmarks.seeds import interval
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,6 @@ VALUES = {
 }
 DECIDES, COMPARED = "frechet", "fine-tuned"  # what is shown as a difference too, and from which arm
 SCORED = "scored.json"
-T_95 = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78}  # Student's t by the number of values: 95 %, two-sided
 
 Scores = Mapping[int, Mapping[str, float]]  # by step, and by the metric's name
 
@@ -174,10 +172,3 @@ def report(scores: Mapping[str, Sequence[Scores]]) -> None:
                 pairs = zip(rows[arm], rows[COMPARED], strict=True)
                 cells.append(interval([own[DECIDES] - other[DECIDES] for own, other in pairs]))
             print(f"| {arm} | {' | '.join(cells)} |")
-
-
-def interval(values: Sequence[float]) -> str:
-    """Return a mean, and half of its 95 % interval."""
-    if len(values) < 2:
-        return f"{mean(values):.3f}"
-    return f"{mean(values):.3f} ± {T_95.get(len(values), 1.96) * stdev(values) / math.sqrt(len(values)):.3f}"

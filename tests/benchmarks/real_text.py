@@ -112,7 +112,9 @@ def written(generator: SequenceGenerator, like: Batch, temperature: float) -> Ba
     return Batch(torch.cat(tokens), like.condition, torch.cat(lengths))
 
 
-def scored(metrics: Sequence[Metric], real: Batch, fake: Batch) -> Scores:
+def scored(
+    metrics: Sequence[Metric], real: Batch, fake: Batch, columns: Mapping[str, str] = COLUMNS
+) -> dict[str, float]:
     """Return the columns of the table."""
     values: dict[str, float] = {}
     for metric in metrics:
@@ -120,7 +122,7 @@ def scored(metrics: Sequence[Metric], real: Batch, fake: Batch) -> Scores:
         for rows in torch.arange(len(real)).split(ROWS):
             metric.update(real.rows(rows), fake.rows(rows))
         values.update(metric.compute())
-    return {name: values[name] for name in COLUMNS}
+    return {name: values[name] for name in columns}
 
 
 def show(real: Scores, curve: Sequence[tuple[str, float, Scores]]) -> None:
@@ -143,6 +145,6 @@ def matched(curve: Sequence[Scores], point: Scores, name: str) -> float:
     return left[name] + share * (right[name] - left[name])
 
 
-def line(name: str, scores: Scores) -> None:
+def line(name: str, scores: Scores, columns: Mapping[str, str] = COLUMNS) -> None:
     """Print one row."""
-    print(f"| {name} | {' | '.join(f'{scores[column]:.3g}' for column in COLUMNS)} |", flush=True)
+    print(f"| {name} | {' | '.join(f'{scores[column]:.3g}' for column in columns)} |", flush=True)

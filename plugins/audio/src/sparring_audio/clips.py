@@ -113,6 +113,10 @@ class Clips(Data):
     def place(self, device: torch.device) -> bool:
         return self._sounds.place(device)
 
+    def waveform(self, index: int) -> Tensor:
+        """Return the sound that a row of this split is cut from, ``(L,)`` in [-1, 1], as far as it was read."""
+        return self._sounds.waveform(int(self._rows.owner[index]))
+
     def _all_rows(self, sounds: int, length: int) -> Rows:
         if self._cut == "pieces":
             return Rows(*self._sounds.pieces(length))
