@@ -96,6 +96,9 @@ class MetricDiscriminator(Discriminator):
     condition ``reference``. The only logit is the same number, so that the network also serves as an ordinary critic of
     a sound beside one of the data's conditions.
 
+    MetricGAN+ normalises what comes in over the batch. Here nothing is: noisy, enhanced and clean sounds come in batches
+    of their own, and what told them apart was normalised away.
+
     Args:
         space: Of waveforms.
         beside: The condition that the sample is compared with.
@@ -117,7 +120,6 @@ class MetricDiscriminator(Discriminator):
         super().__init__()
         waveform_length(space, CRITIC)
         self.beside, self.resolution = beside, checked_resolution(window, hop)
-        self.normalise = nn.BatchNorm2d(2)
         self.blocks = nn.ModuleList(
             nn.Sequential(
                 spectral_norm(nn.Conv2d(channels if layer else 2, channels, KERNEL, padding=KERNEL // 2)),
@@ -139,7 +141,7 @@ class MetricDiscriminator(Discriminator):
         pair = (sample[:, 0], asked_for(condition, self.beside, CRITIC)[:, 0])
         with torch.autocast(sample.device.type, enabled=False):
             seen = [magnitude(spectrum(one.float(), self.resolution, self.hamming)).log1p() for one in pair]
-        hidden_BCNT = self.normalise(torch.stack(seen, dim=1))
+        hidden_BCNT = torch.stack(seen, dim=1)
         features = []
         for block in self.blocks:
             hidden_BCNT = block(hidden_BCNT)
