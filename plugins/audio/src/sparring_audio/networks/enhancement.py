@@ -96,8 +96,8 @@ class MetricDiscriminator(Discriminator):
     condition ``reference``. The only logit is the same number, so that the network also serves as an ordinary critic of
     a sound beside one of the data's conditions.
 
-    MetricGAN+ normalises what comes in over the batch. Here nothing is: noisy, enhanced and clean sounds come in batches
-    of their own, and what told them apart was normalised away.
+    MetricGAN+ normalises what comes in over the batch. Here nothing is: noisy, enhanced and clean sounds come in
+    batches of their own, and what told them apart was normalised away.
 
     Args:
         space: Of waveforms.
