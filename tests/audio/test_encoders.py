@@ -34,7 +34,7 @@ def everything(data: SpokenNumbers) -> Batch:
 
 def test_the_classifier_finds_held_out_words(classifier: ClassifierEncoder, words: SpokenNumbers) -> None:
     assert classifier.accuracy > 0.95
-    assert classifier.name == "audio-classifier-64x32"
+    assert classifier.name == "audio-classifier-40x64"
     assert isinstance(classifier, Classifier)
     batch = everything(words.split("test"))
     probabilities = classifier.probabilities(batch.sample)
@@ -113,12 +113,12 @@ def test_distances_grow_with_the_damage(classifier: ClassifierEncoder, words: Sp
 def test_nothing_is_sure_about_what_is_no_word(classifier: ClassifierEncoder, words: SpokenNumbers) -> None:
     draw = torch.Generator().manual_seed(0)
     real = everything(words.split("test")).sample
-    order = torch.randperm(64 * 32, generator=draw)
+    order = torch.randperm(40 * 64, generator=draw)
     nothing = {
-        "uniform noise": torch.rand(100, 1, 64, 32, generator=draw) * 2 - 1,
-        "normal noise": torch.randn(100, 1, 64, 32, generator=draw).clamp(-1, 1),
-        "one level": torch.linspace(-1, 1, 21)[:, None, None, None].expand(21, 1, 64, 32),
-        "shuffled": real.flatten(1)[:, order].reshape(-1, 1, 64, 32),
+        "uniform noise": torch.rand(100, 1, 40, 64, generator=draw) * 2 - 1,
+        "normal noise": torch.randn(100, 1, 40, 64, generator=draw).clamp(-1, 1),
+        "one level": torch.linspace(-1, 1, 21)[:, None, None, None].expand(21, 1, 40, 64),
+        "shuffled": real.flatten(1)[:, order].reshape(-1, 1, 40, 64),
     }
     for name, sample in nothing.items():
         sure = (classifier.probabilities(sample).amax(1) >= 0.85).float().mean().item()
