@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import shutil
-import tarfile
+import sys
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from sparring.errors import DataError
+
+if sys.version_info >= (3, 11, 4):
+    import tarfile
+else:  # the filters that keep members within their folder came with 3.11.4; Debian 12 has 3.11.2
+    from backports import tarfile  # type: ignore[no-redef]
 
 ZIPS = (".zip", ".whl")
 TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
