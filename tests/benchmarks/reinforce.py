@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +16,7 @@ from statistics import mean
 
 from sparring.report.page import write_joint_report
 from sparring.report.record import read_run
+from tests.benchmarks.seeds import trained_apart
 
 SECONDS = "seconds.json"  # a finished run's processor time
 
@@ -100,11 +98,7 @@ def trained(name: str, run: Run, seed: int, out: Path, overrides: Sequence[str])
         changes += [f"networks.{role}.init.from={source}" for role in run.roles]
     if not (folder / SECONDS).is_file():
         shutil.rmtree(folder, ignore_errors=True)
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        command = [sys.executable, "-m", "sparring", "run", run.recipe, *changes, "--out", str(folder)]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        seconds = trained_apart(run.recipe, changes, folder)
         (folder / SECONDS).write_text(json.dumps(seconds), encoding="utf-8")
     return folder
 

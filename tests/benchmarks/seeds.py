@@ -58,7 +58,7 @@ def scored(recipe: str, seed: int, out: Path, overrides: Sequence[str] = (), lab
     folder = out / f"{label or recipe.rpartition('/')[2]}-{seed}"
     if not (folder / SCORED).is_file():
         shutil.rmtree(folder, ignore_errors=True)
-        seconds = _run(recipe, [f"seed={seed}", *overrides], folder)
+        seconds = trained_apart(recipe, [f"seed={seed}", *overrides], folder)
         run = read_run(folder)
         averaged = run.of_kind("evaluate")[-1]["values"]
         steps = sum(stage["steps"] for stage in run.recipe["stages"])
@@ -76,7 +76,7 @@ def live(folder: Path) -> dict[str, float]:
     return loaded.evaluate()
 
 
-def _run(recipe: str, overrides: Sequence[str], folder: Path) -> float:
+def trained_apart(recipe: str, overrides: Sequence[str], folder: Path) -> float:
     """Train in a process of its own, and return its processor time in seconds."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     command = [sys.executable, "-m", "sparring", "run", recipe, *overrides, "--out", str(folder)]

@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,19 +53,25 @@ def kill(words: list[str | Path], folder: Path, *, after: int, moment: float) ->
     assert process.wait(30) == -signal.SIGKILL, "the run ended before it could be killed"
 
 
+def kill_in_every_stage(recipe: Path, folder: Path, stages: Sequence[int]) -> None:
+    """Run a recipe, kill it in each of its stages, whose steps are given, and go on until it is finished."""
+    moments, begun = random.Random(0), 0
+    for steps in stages:
+        words: list[str | Path] = ["resume", folder] if begun else ["run", recipe, "--out", folder]
+        kill(words, folder, after=begun + 3, moment=moments.uniform(0.0, 0.3))
+        assert begun < saved(folder) < begun + steps, "it was killed in this stage"
+        assert not (folder / "final").exists()
+        begun += steps
+    assert resume(folder, plugins=[PARTS]).status == "finished"
+
+
 @pytest.mark.parametrize("domain", ["audio", "text"])
 def test_killed_in_every_stage_and_resumed_equals_unbroken(domain: str, tmp_path: Path) -> None:
     recipe = (audio(steps=STEPS) if domain == "audio" else text(tmp_path, steps=STEPS)) | SLOW
     recipe["checkpoint"]["every"] = 7  # each waits for the disk; they fall between logging and evaluating
     train(recipe, out=tmp_path / "unbroken", plugins=[PARTS])
-    file, folder = write_recipe(tmp_path, recipe), tmp_path / "killed"
-    moments = random.Random(0)
-    for stage in range(len(recipe["stages"])):
-        words: list[str | Path] = ["resume", folder] if stage else ["run", file, "--out", folder]
-        kill(words, folder, after=STEPS * stage + 3, moment=moments.uniform(0.0, 0.3))
-        assert STEPS * stage < saved(folder) < STEPS * (stage + 1), "it was killed in this stage"
-        assert not (folder / "final").exists()
-    assert resume(folder, plugins=[PARTS]).status == "finished"
+    folder = tmp_path / "killed"
+    kill_in_every_stage(write_recipe(tmp_path, recipe), folder, [STEPS] * len(recipe["stages"]))
     assert_same_run(folder, tmp_path / "unbroken")
     assert not [path for path in folder.rglob("*") if ".unfinished" in path.name], "no rubbish is left"
     assert len([line for line in lines(folder) if line["event"] == "log"]) == STEPS // 3 * len(recipe["stages"])

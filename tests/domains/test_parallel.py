@@ -9,10 +9,6 @@ is that both hold the same weights at the end, and that the run and its journal 
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +16,7 @@ import pytest
 import torch
 
 from sparring.api import train
-from tests.core.training.running import ROOT, environment, lines, steps_saved, tensors
+from tests.core.training.running import lines, steps_saved, tensors, train_together
 from tests.domains.recipes import SGD, audio, text
 
 ROWS_ALONE = ["audio without batch statistics", "imitation without dropout"]
@@ -47,24 +43,8 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> Together:
         "text as shipped": text(folder),
     }
     (folder / "recipes.json").write_text(json.dumps(recipes), encoding="utf-8")
-    path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    process = subprocess.Popen(
-        [*command, str(Path(__file__).with_name("two_processes.py")), str(folder)],
-        env=environment() | {"PYTHONPATH": os.pathsep.join(path), "GLOO_SOCKET_IFNAME": "lo"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        output, _ = process.communicate(timeout=240)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        pytest.fail(f"two processes waited for one another for ever:\n{process.communicate()[0][-3000:]}")
-    assert process.returncode == 0, output[-5000:]
-    outcomes = [json.loads((folder / f"outcome-{rank}.json").read_text(encoding="utf-8")) for rank in (0, 1)]
-    return Together(recipes, folder, *outcomes)
+    script = Path(__file__).with_name("two_processes.py")
+    return Together(recipes, folder, *train_together(script, folder, seconds=240))
 
 
 @pytest.mark.parametrize("name", ROWS_ALONE)

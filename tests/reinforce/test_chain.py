@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
-import random
-import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from sparring.api import resume, train
-from tests.core.training.running import PARTS, ROOT, assert_same_run, environment, lines, tensors, write_recipe
-from tests.domains.test_kill import SLOW, kill, saved
+from sparring.api import train
+from tests.core.training.running import (
+    PARTS,
+    ROOT,
+    assert_same_run,
+    lines,
+    tensors,
+    train_together,
+    write_recipe,
+)
+from tests.domains.test_kill import SLOW, kill_in_every_stage
 from tests.reinforce.small import chain
 
 STEPS = 48
@@ -25,14 +28,8 @@ STEPS = 48
 def test_killed_in_each_of_three_stages_and_resumed_equals_unbroken(tmp_path: Path) -> None:
     recipe = chain(tmp_path, steps=STEPS) | SLOW
     train(recipe, out=tmp_path / "unbroken", plugins=[PARTS])
-    file, folder = write_recipe(tmp_path, recipe), tmp_path / "killed"
-    moments = random.Random(0)
-    for stage in range(3):
-        words: list[str | Path] = ["resume", folder] if stage else ["run", file, "--out", folder]
-        kill(words, folder, after=STEPS * stage + 3, moment=moments.uniform(0.0, 0.3))
-        assert STEPS * stage < saved(folder) < STEPS * (stage + 1), "it was killed in this stage"
-        assert not (folder / "final").exists()
-    assert resume(folder, plugins=[PARTS]).status == "finished"
+    folder = tmp_path / "killed"
+    kill_in_every_stage(write_recipe(tmp_path, recipe), folder, [STEPS] * 3)
     assert_same_run(folder, tmp_path / "unbroken")
 
 
@@ -43,23 +40,7 @@ def test_two_processes_train_what_one_trains_in_two_parts(tmp_path: Path) -> Non
         # Adam divides by what may be near 0, and so magnifies rounding.
         stage["optimizers"] = {role: {"use": "sgd", "lr": 0.05} for role in stage["optimizers"]}
     (tmp_path / "recipes.json").write_text(json.dumps({"together": recipe}), encoding="utf-8")
-    path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    process = subprocess.Popen(
-        [*command, str(ROOT / "tests" / "domains" / "two_processes.py"), str(tmp_path)],
-        env=environment() | {"PYTHONPATH": os.pathsep.join(path), "GLOO_SOCKET_IFNAME": "lo"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        output, _ = process.communicate(timeout=240)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        pytest.fail(f"two processes waited for one another for ever:\n{process.communicate()[0][-3000:]}")
-    assert process.returncode == 0, output[-5000:]
-    first, second = (json.loads((tmp_path / f"outcome-{rank}.json").read_text()) for rank in (0, 1))
+    first, second = train_together(ROOT / "tests" / "domains" / "two_processes.py", tmp_path, seconds=240)
     assert first == second
     assert first["together"]["step"] == 18
 

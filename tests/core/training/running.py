@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
@@ -213,3 +215,27 @@ def losses_of(results: Sequence[Mapping[str, float]], name: str) -> list[float]:
 def finished(result: Result) -> bool:
     """Whether a run came to its end."""
     return result.status == "finished"
+
+
+def train_together(script: Path, folder: Path, seconds: float) -> list[dict[str, Any]]:
+    """Run a script on a folder in two processes that train together, and return what each wrote of its outcomes.
+
+    Both are killed, and the test fails, if they take longer than ``seconds``.
+    """
+    path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    process = subprocess.Popen(
+        [*command, str(script), str(folder)],
+        env=environment() | {"PYTHONPATH": os.pathsep.join(path), "GLOO_SOCKET_IFNAME": "lo"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        output, _ = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        pytest.fail(f"two processes waited for one another for ever:\n{process.communicate()[0][-3000:]}")
+    assert process.returncode == 0, output[-5000:]
+    return [json.loads((folder / f"outcome-{rank}.json").read_text(encoding="utf-8")) for rank in (0, 1)]

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +11,7 @@ import torch
 
 from sparring.api import resume
 from sparring.training import checkpoint
-from tests.core.training.running import HERE, PARTS, ROOT, environment, lines, steps_saved, tensors
+from tests.core.training.running import HERE, PARTS, lines, steps_saved, tensors, train_together
 from tests.core.training.two_processes import CASES, STEPS, outcome
 
 Outcome = dict[str, Any]
@@ -32,23 +28,7 @@ class Together(NamedTuple):
 @pytest.fixture(scope="module")
 def together(tmp_path_factory: pytest.TempPathFactory) -> Together:
     folder = tmp_path_factory.mktemp("together")
-    path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    process = subprocess.Popen(
-        [*command, str(HERE / "two_processes.py"), str(folder)],
-        env=environment() | {"PYTHONPATH": os.pathsep.join(path), "GLOO_SOCKET_IFNAME": "lo"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        output, _ = process.communicate(timeout=180)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        pytest.fail(f"two processes waited for one another for ever:\n{process.communicate()[0][-3000:]}")
-    assert process.returncode == 0, output[-5000:]
-    return Together(folder, *(json.loads((folder / f"outcome-{rank}.json").read_text()) for rank in (0, 1)))
+    return Together(folder, *train_together(HERE / "two_processes.py", folder, seconds=180))
 
 
 def alone(name: str, folder: Path) -> Outcome:
